@@ -1,0 +1,81 @@
+"""The contract between the two wings: a folder that training makes and serving runs.
+
+Knows nothing of ONNX Runtime, HTTP, queues or users: standard library, numpy and pydantic only.
+"""
+
+from .curves import Curve, load_curves, save_curves
+from .errors import (
+    BundleError,
+    ConfigError,
+    Conflict,
+    Forbidden,
+    InputError,
+    MissingExtra,
+    NotFound,
+    Unavailable,
+    VigieError,
+)
+from .folder import Bundle, check_bundle, open_bundle, seal_bundle
+from .manifest import (
+    Calibration,
+    DatasetRecord,
+    InputSpec,
+    Interval,
+    Label,
+    Manifest,
+    OperatingPoint,
+    Provenance,
+    Quantisation,
+)
+from .operating import LEVELS, STANDARD_POINTS, parse, solve
+from .taxonomy import FAMILIES, LEVELED, OUTPUT_KEYS, Taxonomy, family_of, load_taxonomy, with_parents
+from .text import MAX_CODE_POINTS, prepare, text_sha256, words
+from .verdict import Verdict, at_least, calibrated, judge, level_of
+
+__all__ = [
+    "FAMILIES",
+    "LEVELED",
+    "LEVELS",
+    "MAX_CODE_POINTS",
+    "OUTPUT_KEYS",
+    "STANDARD_POINTS",
+    "Bundle",
+    "BundleError",
+    "Calibration",
+    "ConfigError",
+    "Conflict",
+    "Curve",
+    "DatasetRecord",
+    "Forbidden",
+    "InputError",
+    "InputSpec",
+    "Interval",
+    "Label",
+    "Manifest",
+    "MissingExtra",
+    "NotFound",
+    "OperatingPoint",
+    "Provenance",
+    "Quantisation",
+    "Taxonomy",
+    "Unavailable",
+    "Verdict",
+    "VigieError",
+    "at_least",
+    "calibrated",
+    "check_bundle",
+    "family_of",
+    "judge",
+    "level_of",
+    "load_curves",
+    "load_taxonomy",
+    "open_bundle",
+    "parse",
+    "prepare",
+    "save_curves",
+    "seal_bundle",
+    "solve",
+    "text_sha256",
+    "with_parents",
+    "words",
+]

@@ -1,0 +1,84 @@
+"""Reads TOML into frozen pydantic models, with errors that name file, key, value and expectation."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from .errors import ConfigError, nearest
+
+
+class Frozen(BaseModel):
+    """Base of every model people write or read: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The table in ``path``.
+
+    Raises:
+        ConfigError: the file is missing, unreadable or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file; expected a TOML file", pointer=str(path)) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: not readable as TOML: {error}", pointer=str(path)) from None
+
+
+def validate(model: type[M], table: dict[str, Any], source: str | Path) -> M:
+    """``table`` as a ``model``; the first fault is raised in words.
+
+    Raises:
+        ConfigError: names the source, the dotted key, the value and what was expected.
+    """
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, model, source), pointer=str(source)) from None
+
+
+def load(model: type[M], path: Path) -> M:
+    """``validate`` of the TOML file at ``path``."""
+    return validate(model, read_toml(path), path)
+
+
+def _explain(error: ValidationError, model: type[BaseModel], source: str | Path) -> str:
+    fault = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in fault["loc"]) or "(top level)"
+    if fault["type"] == "extra_forbidden":
+        known = _known_keys(model, fault["loc"][:-1])
+        return f"{source}: unknown key {key!r}{nearest(str(fault['loc'][-1]), known)}; known keys: {', '.join(known)}"
+    if fault["type"] == "missing":
+        return f"{source}: key {key!r} is missing"
+    return f"{source}: {key} = {_shown(fault.get('input'))}: {fault['msg']}"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """Field names of the model that ``location`` walks to inside ``model``."""
+    current: type[BaseModel] = model
+    for part in location:
+        if not isinstance(part, str) or part not in current.model_fields:
+            continue
+        inner = _inner_model(current.model_fields[part].annotation)
+        current = inner or current
+    return sorted(field.alias or name for name, field in current.model_fields.items())
+
+
+def _inner_model(annotation: object) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for arg in get_args(annotation) if (found := _inner_model(arg))), None)

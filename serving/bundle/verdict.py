@@ -1,0 +1,79 @@
+"""From logits to what people read: calibrated scores and levels. Pure numpy; the one place where this rule lives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .manifest import Label, Manifest
+from .operating import LEVELS
+from .taxonomy import LEVELED, OUTPUT_KEYS
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the machine says of one text.
+
+    Attributes:
+        scores: calibrated probability of every output key; None where the bundle was not trained on it.
+        levels: level of each family and of ``contexte_protege``; None likewise.
+        windows: number of windows read.
+        truncated: some of the text lies beyond the last window.
+    """
+
+    scores: dict[str, float | None]
+    levels: dict[str, str | None]
+    windows: int = 1
+    truncated: bool = False
+
+
+def calibrated(label: Label, logits: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+    """Probabilities of ``label`` for its logits, any shape, at the label's population rate."""
+    z = label.calibration.slope * np.asarray(logits, dtype=np.float64) + label.calibration.intercept
+    return np.asarray(np.where(z >= 0, 1 / (1 + np.exp(-np.abs(z))), np.exp(-np.abs(z)) / (1 + np.exp(-np.abs(z)))))
+
+
+def level_of(label: Label, score: float) -> str:
+    """The surest level whose threshold ``score`` reaches; the last level is the rest."""
+    for level, threshold in effective_thresholds(label).items():
+        if score >= threshold:
+            return level
+    return LEVELS[-1]
+
+
+def effective_thresholds(label: Label) -> dict[str, float]:
+    """Thresholds of the levels that are on, surest first.
+
+    An unattainable level is off. So is one whose threshold does not lie below that of every surer level: nothing
+    would be left between them, and the surer formula already holds there.
+    """
+    given = {point.level: point.threshold for point in label.operating_points}
+    kept: dict[str, float] = {}
+    for level in LEVELS[:-1]:
+        threshold = given.get(level)
+        if threshold is not None and threshold < min(kept.values(), default=2.0):
+            kept[level] = threshold
+    return kept
+
+
+def at_least(level: str | None, floor: str) -> bool:
+    """Whether ``level`` is as sure as ``floor`` or surer; an absent level never is."""
+    return level is not None and LEVELS.index(level) <= LEVELS.index(floor)
+
+
+def judge(manifest: Manifest, logits: npt.NDArray[np.floating[Any]], *, truncated: bool = False) -> Verdict:
+    """Read the logits of one text, shape (windows, labels): maximum over windows, calibration, levels."""
+    if logits.ndim != 2 or logits.shape[1] != len(manifest.labels) or not len(logits):
+        raise ValueError(f"logits must have shape (windows >= 1, {len(manifest.labels)}), got {logits.shape}")
+    top = logits.max(axis=0)
+    scores: dict[str, float | None] = dict.fromkeys(OUTPUT_KEYS)
+    levels: dict[str, str | None] = dict.fromkeys(LEVELED)
+    for column, label in enumerate(manifest.labels):
+        score = float(calibrated(label, top[column]))
+        scores[label.key] = score
+        if label.key in levels:
+            levels[label.key] = level_of(label, score)
+    return Verdict(scores, levels, windows=len(logits), truncated=truncated)

@@ -1,0 +1,134 @@
+"""Settings from the environment, read once at the door; nothing below reads ``os.environ``."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from .bundle import ConfigError, Unavailable
+
+_PACKAGE = Path(__file__).resolve().parent
+_ROOT = _PACKAGE.parent
+
+#: Every variable with what it means; docs/settings.md is checked against this table.
+VARIABLES = {
+    "VIGIE_STATE": "folder of what Vigie writes by default: database, secret, cache (default: var)",
+    "VIGIE_BUNDLE": "folder of the bundle that scores (default: the embedded one)",
+    "VIGIE_SHADOW_BUNDLE": "folder of a second bundle to compare with (default: none)",
+    "VIGIE_DATABASE_URL": "sqlite:///FILE or postgresql://... (default: SQLite under var/)",
+    "VIGIE_CONFIGS": "folder of taxonomy.toml, policy.toml and recipes (default: the shipped one)",
+    "VIGIE_DATASETS": "folder of the data cards and our own cases (default: the shipped one)",
+    "VIGIE_MIRROR": "folder that stands in for the network when sources are fetched (default: none)",
+    "VIGIE_CACHE": "folder of fetched and prepared data (default: var/cache)",
+    "VIGIE_SECRET_FILE": "file of the secret that keys hashes and tokens (default: var/secret, made when absent)",
+    "VIGIE_HOST": "address the service listens on (default: 127.0.0.1)",
+    "VIGIE_PORT": "port the service listens on (default: 3000)",
+    "VIGIE_SESSIONS": "ONNX sessions per worker, one thread each (default: one per core)",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings, with their defaults filled in. Folders are not created here."""
+
+    bundle: Path
+    shadow_bundle: Path | None
+    database_url: str
+    configs: Path
+    datasets: Path
+    mirror: Path | None
+    cache: Path
+    secret_file: Path
+    host: str
+    port: int
+    sessions: int
+
+    @classmethod
+    def from_env(cls, env: dict[str, str] | None = None) -> Settings:
+        """Read the environment.
+
+        Raises:
+            ConfigError: a number is not one; names the variable, the value and what was expected.
+        """
+        given = {key: value for key, value in (os.environ if env is None else env).items() if value}
+        state = Path(given.get("VIGIE_STATE", "var"))
+        return cls(
+            bundle=Path(given.get("VIGIE_BUNDLE", _PACKAGE / "embedded")),
+            shadow_bundle=Path(given["VIGIE_SHADOW_BUNDLE"]) if "VIGIE_SHADOW_BUNDLE" in given else None,
+            database_url=given.get("VIGIE_DATABASE_URL", f"sqlite:///{state.resolve() / 'vigie.db'}"),
+            configs=Path(given.get("VIGIE_CONFIGS", _shipped("configs"))),
+            datasets=Path(given.get("VIGIE_DATASETS", _shipped("datasets"))),
+            mirror=Path(given["VIGIE_MIRROR"]) if "VIGIE_MIRROR" in given else None,
+            cache=Path(given.get("VIGIE_CACHE", state / "cache")),
+            secret_file=Path(given.get("VIGIE_SECRET_FILE", state / "secret")),
+            host=given.get("VIGIE_HOST", "127.0.0.1"),
+            port=_integer(given, "VIGIE_PORT", 3000, 65535),
+            sessions=_integer(given, "VIGIE_SESSIONS", available_cores(), 1024),
+        )
+
+    @property
+    def taxonomy_path(self) -> Path:
+        """The authored taxonomy."""
+        return self.configs / "taxonomy.toml"
+
+    @property
+    def policy_path(self) -> Path:
+        """The authored queue policy."""
+        return self.configs / "policy.toml"
+
+    def secret(self) -> bytes:
+        """The 32-byte secret; the file is made (mode 0600) by the first process that asks.
+
+        Raises:
+            Unavailable: the file can be neither read nor made.
+            ConfigError: the file is too short to be a secret.
+        """
+        try:
+            return self._read_or_make_secret()
+        except OSError as error:
+            raise Unavailable(
+                f"VIGIE_SECRET_FILE {self.secret_file}: {error.strerror}; expected a readable file or a writable folder",
+                pointer="VIGIE_SECRET_FILE",
+            ) from None
+
+    def _read_or_make_secret(self) -> bytes:
+        if not self.secret_file.exists():
+            self.secret_file.parent.mkdir(parents=True, exist_ok=True)
+            draft = self.secret_file.with_name(f".{self.secret_file.name}.{os.getpid()}")
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(secrets.token_hex(32) + "\n")
+            try:
+                os.link(draft, self.secret_file)  # atomic, and refuses when another process was first
+            except FileExistsError:
+                pass
+            finally:
+                draft.unlink()
+        secret = self.secret_file.read_bytes().strip()
+        if len(secret) < 32:
+            raise ConfigError(
+                f"VIGIE_SECRET_FILE {self.secret_file}: {len(secret)} bytes; expected at least 32 random bytes",
+                pointer="VIGIE_SECRET_FILE",
+            )
+        return secret
+
+
+def available_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _shipped(name: str) -> Path:
+    """The folder ``name`` beside the packages in a checkout, inside the package in a wheel."""
+    checkout = _ROOT / name
+    return checkout if (checkout / "../pyproject.toml").exists() else _PACKAGE / "shipped" / name
+
+
+def _integer(given: dict[str, str], name: str, default: int, most: int) -> int:
+    value = given.get(name)
+    if value is None:
+        return default
+    if not value.isdecimal() or not 1 <= int(value) <= most:
+        raise ConfigError(f"{name} = {value!r}: expected a whole number from 1 to {most}", pointer=name)
+    return int(value)

@@ -89,7 +89,7 @@ class Settings:
             return self._read_or_make_secret()
         except OSError as error:
             raise Unavailable(
-                f"VIGIE_SECRET_FILE {self.secret_file}: {error.strerror}; expected a readable file or a writable folder",
+                f"VIGIE_SECRET_FILE {self.secret_file}: {error.strerror}; expected a readable file or writable folder",
                 pointer="VIGIE_SECRET_FILE",
             ) from None
 

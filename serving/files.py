@@ -81,7 +81,7 @@ def count_rows(path: Path | None, kind: str) -> int | None:
     """Number of rows when it is known without reading the file (Parquet), else None."""
     if kind != "parquet" or path is None:
         return None
-    return _parquet_file(path).metadata.num_rows
+    return int(_parquet_file(path).metadata.num_rows)
 
 
 def score_rows(

@@ -1,0 +1,72 @@
+# Two commands do everything on a fresh machine: `make run` and `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+MIRROR := $(wildcard ../shared/mirror)
+
+# Nothing here looks for a hub or sends telemetry. The mirror stands in for the network when it lies beside us.
+export HF_HUB_OFFLINE ?= 1
+export MLFLOW_DISABLE_TELEMETRY ?= true
+export BENTOML_DO_NOT_TRACK ?= true
+export TOKENIZERS_PARALLELISM ?= false
+ifneq ($(MIRROR),)
+export VIGIE_MIRROR ?= $(abspath $(MIRROR))
+endif
+
+.PHONY: help install run test soak check lint bench train constraints clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.dev ## everything a developer needs
+
+run: $(VENV)/.serving ## the service and the console on the embedded model, with a demo queue
+	$(BIN)/vigie serve --demo
+
+test: $(VENV)/.dev .chromium ## all tests, in their short forms
+	$(BIN)/python -m pytest -m "not soak"
+
+soak: $(VENV)/.dev .chromium ## the full forms of the reliability tests, by hand
+	$(BIN)/python -m pytest -m soak --timeout=7200 -s
+
+check: $(VENV)/.dev ## format, lint, types and arrows; writes nothing
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lint: $(VENV)/.dev ## mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev ## speed, as ratios within one run
+	$(BIN)/python -m tests.bench
+
+train: $(VENV)/.dev ## remake the embedded bundle
+	$(BIN)/vigie-train run configs/train/petit.toml --out runs/petit
+
+constraints: ## choose the exact versions again (needs uv)
+	uv pip compile --quiet --no-annotate --no-header pyproject.toml --all-extras -o constraints.txt
+	sed -i 's/^torch==\([0-9.]*\)+cpu/torch==\1/' constraints.txt
+
+clean: ## forget environments, caches and local state
+	rm -rf $(VENV) var runs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Vigie needs Python 3.11 or newer; set PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.serving: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e '.[serving]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e '.[serving,training,dev]'
+	@touch $@ $(VENV)/.serving
+
+# Browser tests drive Debian's Chromium; other systems set CHROMIUM to theirs.
+.PHONY: .chromium
+.chromium:
+	@test -n "$(CHROMIUM)" || command -v chromium >/dev/null || \
+	  (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null)

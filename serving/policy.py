@@ -1,0 +1,269 @@
+"""The deployment's rules as data: clocks, lanes, leases, actions, retention. Knows nothing of cases or databases.
+
+Authored in ``configs/policy.toml``, which is complete and commented: no key has a default here.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AwareDatetime, Field, field_validator, model_validator
+
+from serving.bundle.config import Frozen, load
+from serving.bundle.errors import ConfigError, nearest
+from serving.bundle.operating import LEVELS
+from serving.bundle.taxonomy import FAMILIES, OUTPUT_KEYS
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Minutes = Annotated[int, Field(ge=1)]
+Days = Annotated[int, Field(ge=1)]
+Weight = Annotated[float, Field(ge=0.5, le=2)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class RankTerms(Frozen):
+    """The constants of harm, minutes and rank."""
+
+    #: Seconds of waiting that weigh as much as a harm e times larger.
+    tau_seconds: Annotated[float, Field(gt=0)]
+    #: ``a``: how far a certain protected context lowers the harm.
+    protected_context: Annotated[float, Field(ge=0, le=0.5)]
+    #: Harm of a case that the model has not scored, before reach and reporter.
+    unscored_harm: Annotated[float, Field(gt=0)]
+    opening_minutes: Annotated[float, Field(gt=0)]
+    words_per_minute: Annotated[float, Field(gt=0)]
+
+
+class Claims(Frozen):
+    """How cases are handed out."""
+
+    audit_share: Share
+    ordinary_share: Share
+    due_margin_minutes: Minutes
+    lease_minutes: Minutes
+
+    @property
+    def due_margin(self) -> timedelta:
+        """A deadline this near goes before every lane."""
+        return timedelta(minutes=self.due_margin_minutes)
+
+    @property
+    def lease(self) -> timedelta:
+        """How long a claimed case stays with its analyst without a heartbeat."""
+        return timedelta(minutes=self.lease_minutes)
+
+
+class ReporterWeights(Frozen):
+    """What a report weighs by the class of its key."""
+
+    platform: Weight
+    authority: Weight
+    trusted_flagger: Weight
+
+    def of(self, kind: str) -> float:
+        """The weight of a key of this ``kind``."""
+        return float(getattr(self, kind))
+
+
+class OrderKind(Frozen):
+    """One kind of authority's order and its clock."""
+
+    key: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+    title: Name
+    text: Name
+    #: None: the order itself states its deadline.
+    minutes: Minutes | None = None
+    #: Beginnings of references by which the kind is recognised when the order does not name it.
+    references: tuple[Name, ...] = ()
+
+    def claims(self, reference: str) -> bool:
+        """Whether ``reference`` begins like the references of this kind."""
+        return reference.casefold().startswith(tuple(prefix.casefold() for prefix in self.references))
+
+
+class Target(Frozen):
+    """The internal target for suspected terrorist content without an order. Not a legal deadline."""
+
+    families: Annotated[tuple[str, ...], Field(min_length=1)]
+    level: str
+    minutes: Minutes
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        _among("level", self.level, LEVELS)
+        for family in self.families:
+            _among("family", family, FAMILIES)
+        return self
+
+
+class Vital(Frozen):
+    """What makes a case a matter of life (DSA art. 18, TCO art. 14(5))."""
+
+    #: Categories by which a reporter flags a danger to life.
+    categories: tuple[Name, ...]
+    #: Outputs of threat, and the level from which the imminence rule looks at the text.
+    labels: tuple[str, ...]
+    level: str
+    #: Regular expressions, case-insensitive; one that is found makes a threat imminent.
+    imminence: tuple[str, ...]
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        _among("level", self.level, LEVELS)
+        for label in self.labels:
+            _among("label", label, tuple(key for key in OUTPUT_KEYS if key.endswith(".menace")))
+        return self
+
+    @field_validator("imminence")
+    @classmethod
+    def _compiles(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
+        return patterns
+
+    @cached_property
+    def _imminent(self) -> re.Pattern[str] | None:
+        joined = "|".join(f"(?:{pattern})" for pattern in self.imminence)
+        return re.compile(joined, re.IGNORECASE) if joined else None
+
+    def imminent(self, text: str) -> bool:
+        """Whether ``text`` speaks of something about to happen."""
+        return bool(self._imminent and self._imminent.search(text))
+
+
+class Action(Frozen):
+    """What an analyst can decide to do."""
+
+    key: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+    title: Name
+    deployment: Literal["hotline", "platform"]
+    #: Which findings the action may follow.
+    after: Annotated[tuple[Literal["illegal", "legal"], ...], Field(min_length=1)]
+    #: The content goes away: its retention is that of removed content.
+    removes: bool
+
+
+class Retention(Frozen):
+    """After how many days the text of a case is erased; figures and events stay."""
+
+    removed_terrorist_days: Days
+    decided_days: Days
+    unreviewed_days: Days
+
+
+class SignIn(Frozen):
+    """Sessions of people, and the lock-out after repeated failures."""
+
+    failures: Annotated[int, Field(ge=1)]
+    lock_minutes: Minutes
+    session_hours: Annotated[int, Field(ge=1)]
+    shortest_password: Annotated[int, Field(ge=8)]
+
+
+class Order(Frozen):
+    """An authority's order, as a body carries it.
+
+    Attributes:
+        authority: who ordered.
+        reference: the order's own reference.
+        received_at: when it was received; the queue's own receipt when absent.
+        kind: key of an order kind of the policy; recognised by the reference when absent.
+        due_at: the deadline that the order itself states, if any.
+    """
+
+    authority: Name
+    reference: Name
+    received_at: AwareDatetime | None = None
+    kind: str | None = None
+    due_at: AwareDatetime | None = None
+
+
+class Policy(Frozen):
+    """The whole of ``configs/policy.toml``."""
+
+    version: Name
+    deployments: Annotated[tuple[Literal["hotline", "platform"], ...], Field(min_length=1)]
+    timezone: str
+    rank: RankTerms
+    claims: Claims
+    reporters: ReporterWeights
+    orders: Annotated[tuple[OrderKind, ...], Field(alias="order", min_length=1)]
+    target: Target
+    vital: Vital
+    actions: Annotated[tuple[Action, ...], Field(alias="action", min_length=1)]
+    retention: Retention
+    sign_in: SignIn
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError(f"{name!r} is not a time zone of the IANA database, such as 'Europe/Paris'")
+        return name
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for what, keys in (("order", [o.key for o in self.orders]), ("action", [a.key for a in self.actions])):
+            if repeated := {key for key in keys if keys.count(key) > 1}:
+                raise ValueError(f"{what} keys given twice: {', '.join(sorted(repeated))}")
+        for deployment in self.deployments:
+            if not any(action.deployment == deployment for action in self.actions):
+                raise ValueError(f"deployment {deployment!r} has no [[action]]")
+        if not any(order.minutes for order in self.orders):
+            raise ValueError("at least one [[order]] must have minutes: an order of unknown kind gets the shortest")
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone in which analysts read times."""
+        return ZoneInfo(self.timezone)
+
+    def offered_actions(self) -> tuple[Action, ...]:
+        """The actions of this deployment, in the order of the file."""
+        return tuple(action for action in self.actions if action.deployment in self.deployments)
+
+    def action(self, key: str) -> Action | None:
+        """The action named ``key``, if this deployment offers it."""
+        return next((action for action in self.offered_actions() if action.key == key), None)
+
+    def order_kind(self, order: Order) -> OrderKind:
+        """The kind that ``order`` names, else the one its reference tells, else the shortest clock.
+
+        The shortest because a deadline met too early harms nobody.
+
+        Raises:
+            ConfigError: the order names a kind that this policy does not have.
+        """
+        if order.kind is not None:
+            return self._named_kind(order.kind)
+        told = next((kind for kind in self.orders if kind.claims(order.reference)), None)
+        return told or min((kind for kind in self.orders if kind.minutes), key=lambda kind: kind.minutes or 0)
+
+    def _named_kind(self, key: str) -> OrderKind:
+        found = next((kind for kind in self.orders if kind.key == key), None)
+        if found is None:
+            known = [kind.key for kind in self.orders]
+            raise ConfigError(f"order.kind {key!r} is unknown{nearest(key, known)}; expected {', '.join(known)}")
+        return found
+
+
+def _among(what: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ValueError(f"unknown {what} {value!r}{nearest(value, known)}; expected one of {', '.join(known)}")
+
+
+def load_policy(path: Path) -> Policy:
+    """Read and check ``policy.toml``.
+
+    Raises:
+        ConfigError: names the key, the value and what was expected; an unknown key comes with the nearest known one.
+    """
+    return load(Policy, path)

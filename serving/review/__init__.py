@@ -1,0 +1,98 @@
+"""The review queue: the only SQLAlchemy of the project and the only writer of cases. Knows nothing of HTTP or models.
+
+Public surface::
+
+    open_database(url) -> Engine                       creates, migrates (Alembic), checks that it can be written
+    Queue(engine, policy, taxonomy, secret: bytes)
+        .receive(cases, *, source, now=None) -> list[Received]      durable, idempotent, all or nothing; Conflict
+        .score_pending(classifier, limit=64, now=None) -> int       cases handled (scored or noted as unscorable)
+        .top(limit=50, offset=0, now=None) -> list[CaseRow]         in claim order, no text
+        .claim(analyst, now=None) -> Case | None                    with a lease
+        .held(analyst) -> list[CaseRow]                             what this analyst has claimed
+        .heartbeat(case_id, analyst, now=None) -> datetime          the new end of the lease; Conflict when lost
+        .release(case_id, analyst, note="", now=None) -> CaseRow
+        .decide(case_id, analyst, form: DecisionForm, now=None) -> CaseRow
+        .escalate(case_id, analyst, note="", *, vital=False, now=None) -> CaseRow
+        .appeal(case_id, by: Account | Source, note="", now=None) -> CaseRow
+        .change_reach(case_id, reach, by: Account | Source, now=None) -> CaseRow
+        .get(case_id) -> Case                                       NotFound
+        .same_target(case_id, limit=20) -> list[CaseRow]            other cases that aim at the same person
+        .changed_since(cursor=0, limit=500, *, key_id=None) -> Changes(cursor, rows)
+        .stats(now=None) -> Stats
+        .seal(now=None) -> int                                      chains the digests of new events
+        .verify_chain(case_id=None) -> ChainReport(cases, events, unsealed, first_bad)
+    Accounts(engine, secret, sign_in: SignIn)           ``policy.sign_in``
+        .create_key(name, kind) -> (Key, plain) .list_keys() .revoke_key(id) .authenticate_key(plain) -> Key | None
+        .create_user(name, role, password=None) -> (Account, one_time_password | None) .list_users()
+        .change_password(account_id, old, new)
+        .sign_in(name, password, now=None) -> Session | None        None also while locked out
+        .session(token, now=None) -> Account | None  .sign_out(token)
+
+``now`` is an aware datetime and defaults to the clock; every error is a ``serving.bundle.errors.VigieError``.
+"""
+
+from .accounts import Accounts
+from .database import open_database
+from .queue import Queue
+from .records import (
+    READERS,
+    SENIORS,
+    Account,
+    BadEvent,
+    Case,
+    CaseRow,
+    ChainReport,
+    Changes,
+    Decision,
+    DecisionForm,
+    Event,
+    EventKind,
+    Key,
+    KeyKind,
+    NewCase,
+    Notice,
+    Received,
+    Reporter,
+    Role,
+    Session,
+    Source,
+    State,
+    Stats,
+    StoredPost,
+    ThreadPost,
+    parse_case,
+    parse_decision,
+)
+
+__all__ = [
+    "READERS",
+    "SENIORS",
+    "Account",
+    "Accounts",
+    "BadEvent",
+    "Case",
+    "CaseRow",
+    "ChainReport",
+    "Changes",
+    "Decision",
+    "DecisionForm",
+    "Event",
+    "EventKind",
+    "Key",
+    "KeyKind",
+    "NewCase",
+    "Notice",
+    "Queue",
+    "Received",
+    "Reporter",
+    "Role",
+    "Session",
+    "Source",
+    "State",
+    "Stats",
+    "StoredPost",
+    "ThreadPost",
+    "open_database",
+    "parse_case",
+    "parse_decision",
+]

@@ -7,6 +7,7 @@ the same bits. Measured to be the fastest way for int8 on CPU as well (docs/deci
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -122,7 +123,10 @@ def _checked(text: object) -> str | InputError:
             f"text has {len(text):,} code points; expected at most {MAX_CODE_POINTS:,}", code="text_too_long"
         )
     prepared = prepare(text)
-    return prepared or InputError("text is empty or blank; expected at least one visible character", code="empty_text")
+    # Zero-width and other format characters alone are nothing to read.
+    if not any(unicodedata.category(character) not in ("Cf", "Zs") for character in prepared):
+        return InputError("text is empty or blank; expected at least one visible character", code="empty_text")
+    return prepared
 
 
 def _load_session(bundle: Bundle) -> onnxruntime.InferenceSession:

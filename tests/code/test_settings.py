@@ -1,0 +1,50 @@
+"""Settings: defaults, clear refusals, and a secret made once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from serving.bundle import ConfigError, Unavailable, load_taxonomy
+from serving.settings import VARIABLES, Settings
+
+
+def test_the_shipped_configuration_is_found_and_valid() -> None:
+    assert len(load_taxonomy(Settings.from_env({}).taxonomy_path).outputs) == 22
+
+
+@pytest.mark.parametrize("value", ["", "0", "-1", "many", "70000"])
+def test_a_wrong_port_is_named(value: str) -> None:
+    if not value:
+        assert Settings.from_env({"VIGIE_PORT": value}).port == 3000
+        return
+    with pytest.raises(ConfigError, match="VIGIE_PORT"):
+        Settings.from_env({"VIGIE_PORT": value})
+
+
+def test_the_secret_is_made_once_and_private(tmp_path: Path) -> None:
+    settings = Settings.from_env({"VIGIE_SECRET_FILE": str(tmp_path / "deep" / "secret")})
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(lambda _: settings.secret(), range(16)))
+    assert len(found) == 1
+    assert len(found.pop()) >= 32
+    assert settings.secret_file.stat().st_mode & 0o077 == 0
+
+
+def test_a_short_secret_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("court")
+    with pytest.raises(ConfigError, match="at least 32"):
+        Settings.from_env({"VIGIE_SECRET_FILE": str(tmp_path / "secret")}).secret()
+
+
+def test_a_secret_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Unavailable, match="VIGIE_SECRET_FILE"):
+        Settings.from_env({"VIGIE_SECRET_FILE": str(tmp_path / "file" / "secret")}).secret()
+
+
+def test_every_variable_is_documented(root: Path) -> None:
+    documented = (root / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert [name for name in VARIABLES if f"`{name}`" not in documented] == []

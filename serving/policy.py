@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AwareDatetime, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from serving.bundle.config import Frozen, load
-from serving.bundle.errors import ConfigError, nearest
+from serving.bundle.errors import InputError, nearest
 from serving.bundle.operating import LEVELS
 from serving.bundle.taxonomy import FAMILIES, OUTPUT_KEYS
 
@@ -168,24 +168,6 @@ class SignIn(Frozen):
     shortest_password: Annotated[int, Field(ge=8)]
 
 
-class Order(Frozen):
-    """An authority's order, as a body carries it.
-
-    Attributes:
-        authority: who ordered.
-        reference: the order's own reference.
-        received_at: when it was received; the queue's own receipt when absent.
-        kind: key of an order kind of the policy; recognised by the reference when absent.
-        due_at: the deadline that the order itself states, if any.
-    """
-
-    authority: Name
-    reference: Name
-    received_at: AwareDatetime | None = None
-    kind: str | None = None
-    due_at: AwareDatetime | None = None
-
-
 class Policy(Frozen):
     """The whole of ``configs/policy.toml``."""
 
@@ -234,24 +216,25 @@ class Policy(Frozen):
         """The action named ``key``, if this deployment offers it."""
         return next((action for action in self.offered_actions() if action.key == key), None)
 
-    def order_kind(self, order: Order) -> OrderKind:
-        """The kind that ``order`` names, else the one its reference tells, else the shortest clock.
+    def order_kind(self, reference: str, named: str | None = None) -> OrderKind:
+        """The kind that an order names, else the one its reference tells, else the shortest clock.
 
         The shortest because a deadline met too early harms nobody.
 
         Raises:
-            ConfigError: the order names a kind that this policy does not have.
+            InputError: the order names a kind that this policy does not have.
         """
-        if order.kind is not None:
-            return self._named_kind(order.kind)
-        told = next((kind for kind in self.orders if kind.claims(order.reference)), None)
+        if named is not None:
+            return self._named_kind(named)
+        told = next((kind for kind in self.orders if kind.claims(reference)), None)
         return told or min((kind for kind in self.orders if kind.minutes), key=lambda kind: kind.minutes or 0)
 
     def _named_kind(self, key: str) -> OrderKind:
         found = next((kind for kind in self.orders if kind.key == key), None)
         if found is None:
             known = [kind.key for kind in self.orders]
-            raise ConfigError(f"order.kind {key!r} is unknown{nearest(key, known)}; expected {', '.join(known)}")
+            detail = f"order.kind {key!r} is unknown{nearest(key, known)}; expected one of {', '.join(known)}"
+            raise InputError(detail, code="unknown_order_kind", pointer="/order/kind")
         return found
 
 

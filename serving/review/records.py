@@ -13,7 +13,6 @@ from pydantic import AfterValidator, AwareDatetime, Field, ValidationError
 from serving.bundle.config import Frozen
 from serving.bundle.errors import InputError, nearest
 from serving.bundle.verdict import Verdict
-from serving.policy import Name, Order
 
 
 class State(StrEnum):
@@ -129,6 +128,23 @@ class Notice(Frozen):
     name: Short | None = None
     email: Short | None = None
     good_faith: bool | None = None
+
+
+class Order(Frozen):
+    """An authority's order.
+
+    Attributes:
+        reference: the order's own reference; it may tell the kind.
+        received_at: its receipt, from which the clock runs; the queue's own receipt when absent.
+        kind: key of an ``[[order]]`` of the policy, where the reference does not tell it.
+        due_at: the deadline that the order itself states, if any.
+    """
+
+    authority: Short
+    reference: Short
+    received_at: AwareDatetime | None = None
+    kind: Short | None = None
+    due_at: AwareDatetime | None = None
 
 
 class NewCase(Frozen):

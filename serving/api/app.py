@@ -1,0 +1,48 @@
+"""Puts the routes of ``/v1`` together. Knows who is connected to what; nothing of what they do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from serving.classifier import Classifier
+from serving.review import Queue
+
+from . import problems
+from .auth import Doors, Gate
+from .cases import case_routes
+from .journal import Journal
+from .limits import BodyLimit, Limits
+from .meters import Meters
+from .scoring import Scorer, scoring_routes
+
+
+def create_app(
+    classifier: Classifier,
+    queue: Queue,
+    secret: bytes,
+    *,
+    meters: Meters,
+    limits: Limits | None = None,
+    on_received: Callable[[], None] = lambda: None,
+) -> FastAPI:
+    """The native interface. It must run behind ``guarded``: without a gate it lets nobody in.
+
+    ``secret`` keys the receipts; ``on_received`` is called when new cases wait to be scored.
+    """
+    limits = limits or Limits()
+    app = FastAPI(title="Vigie", summary=_SUMMARY, openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None)
+    problems.install(app)
+    app.include_router(scoring_routes(Scorer(classifier, secret, meters, limits)))
+    app.include_router(case_routes(queue, meters, limits, on_received))
+    return app
+
+
+_SUMMARY = "Scores French text for hate, terrorism and harassment, and orders the queues of the people who read it."
+
+
+def guarded(app: ASGIApp, doors: Callable[[], Doors | None], limits: Limits | None = None) -> ASGIApp:
+    """``app`` behind request ids and logs, the gate and the size limit, outermost first, as the service has them."""
+    return Journal(Gate(BodyLimit(app, (limits or Limits()).body), doors))

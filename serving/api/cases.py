@@ -1,0 +1,182 @@
+"""The queue over HTTP: parses, makes one call in a thread, words the answer. No rule of the queue is here."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from datetime import datetime
+from enum import Enum
+from typing import Annotated, Any, TypeVar
+
+import anyio.to_thread
+from fastapi import APIRouter, Query, Request
+from starlette.responses import JSONResponse
+
+from serving.bundle.errors import InputError, NotFound
+from serving.review import READERS, Account, Case, DecisionForm, NewCase, Queue, Role, Source
+
+from .auth import caller_of, person, submitter
+from .limits import Limits
+from .meters import Meters
+from .problems import Culprit, InvalidBody
+from .schemas import Escalation, Remark, json_body, parse, read_body
+
+Answer = TypeVar("Answer")
+
+#: Figures of the queue without any case.
+WATCHERS = READERS | {Role.RESEARCHER, Role.ADMIN}
+
+
+async def in_thread(call: Callable[..., Answer], *args: Any, **kwargs: Any) -> Answer:
+    """Run a call to the database outside the event loop."""
+    return await anyio.to_thread.run_sync(lambda: call(*args, **kwargs))
+
+
+def case_routes(queue: Queue, meters: Meters, limits: Limits, on_received: Callable[[], None]) -> APIRouter:
+    """The routes of the queue; ``on_received`` is told that there may be something to score."""
+    routes = APIRouter(tags=["queue"])
+
+    @routes.post("/v1/cases", status_code=202, openapi_extra=read_body(NewCase))
+    async def receive(request: Request) -> JSONResponse:
+        """Store one case, or ``{"cases": [...]}`` all or nothing. Answers once it is on disk."""
+        key = submitter(caller_of(request))
+        cases, single = _new_cases(await json_body(request), limits)
+        receipts = await in_thread(queue.receive, cases, source=key.source)
+        created = sum(receipt.created for receipt in receipts)
+        meters.received.labels(key.kind.value).inc(created)
+        if created:
+            on_received()
+        body = as_json(receipts[0]) if single else {"cases": as_json(receipts)}
+        return JSONResponse(body, 202 if created else 200)
+
+    @routes.get("/v1/cases")
+    async def changed(
+        request: Request,
+        changed_since: Annotated[int, Query(ge=0)] = 0,
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    ) -> JSONResponse:
+        """Cases that changed after a cursor, without text; a key sees its own."""
+        key_id = _scope_of(request)
+        return JSONResponse(as_json(await in_thread(queue.changed_since, changed_since, limit, key_id=key_id)))
+
+    @routes.post("/v1/queue/claim")
+    async def claim(request: Request) -> JSONResponse:
+        """The next case in claim order, under a lease; ``{"case": null}`` when the queue is empty."""
+        case = await in_thread(queue.claim, person(caller_of(request), READERS))
+        return JSONResponse({"case": case_json(case) if case else None})
+
+    @routes.get("/v1/cases/{case_id}")
+    async def read(request: Request, case_id: str) -> JSONResponse:
+        """One case with its text, verdict, decisions and events; a key reads its own."""
+        return JSONResponse(case_json(await _readable(queue, request, case_id)))
+
+    @routes.post("/v1/cases/{case_id}/decision", openapi_extra=read_body(DecisionForm))
+    async def decide(request: Request, case_id: str) -> JSONResponse:
+        """Close a claimed case with a finding, its ground and an action."""
+        analyst = person(caller_of(request), READERS)
+        form = parse(DecisionForm, await json_body(request))
+        row = await in_thread(queue.decide, case_id, analyst, form)
+        meters.decided.labels(str(form.illegal).lower()).inc()
+        return JSONResponse(as_json(row))
+
+    @routes.post("/v1/cases/{case_id}/heartbeat")
+    async def heartbeat(request: Request, case_id: str) -> JSONResponse:
+        """Keep the lease of a claimed case; answers its new end."""
+        until = await in_thread(queue.heartbeat, case_id, person(caller_of(request), READERS))
+        return JSONResponse({"id": case_id, "lease_until": as_json(until)})
+
+    @routes.post("/v1/cases/{case_id}/release", openapi_extra=read_body(Remark))
+    async def release(request: Request, case_id: str) -> JSONResponse:
+        """Give a claimed case back to the queue."""
+        analyst = person(caller_of(request), READERS)
+        remark = parse(Remark, await json_body(request, empty={}))
+        return JSONResponse(as_json(await in_thread(queue.release, case_id, analyst, remark.note)))
+
+    @routes.post("/v1/cases/{case_id}/escalate", openapi_extra=read_body(Escalation))
+    async def escalate(request: Request, case_id: str) -> JSONResponse:
+        """Pass a claimed case on to a senior; ``vital`` when a life may be in danger."""
+        analyst = person(caller_of(request), READERS)
+        form = parse(Escalation, await json_body(request, empty={}))
+        return JSONResponse(as_json(await in_thread(queue.escalate, case_id, analyst, form.note, vital=form.vital)))
+
+    @routes.post("/v1/cases/{case_id}/appeal", openapi_extra=read_body(Remark))
+    async def appeal(request: Request, case_id: str) -> JSONResponse:
+        """Contest a decision: the key that submitted the case, or a person."""
+        await _readable(queue, request, case_id)
+        remark = parse(Remark, await json_body(request, empty={}))
+        return JSONResponse(as_json(await in_thread(queue.appeal, case_id, _actor(request), remark.note)))
+
+    @routes.get("/v1/stats")
+    async def stats(request: Request) -> JSONResponse:
+        """The queue in figures."""
+        person(caller_of(request), WATCHERS)
+        return JSONResponse(as_json(await in_thread(queue.stats)))
+
+    return routes
+
+
+def _new_cases(value: object, limits: Limits) -> tuple[list[NewCase], bool]:
+    """The cases of a body, and whether it was a single one."""
+    if not (isinstance(value, dict) and "cases" in value):
+        return [parse(NewCase, value)], True
+    if others := [key for key in value if key != "cases"]:
+        raise InvalidBody(
+            [
+                Culprit(
+                    "the body holds 'cases' and other fields; send one or the other",
+                    "unknown_field",
+                    f"/{others[0][:64]}",
+                )
+            ]
+        )
+    given = value["cases"]
+    if not isinstance(given, list) or not 1 <= len(given) <= limits.cases:
+        size = f"an array of {len(given)}" if isinstance(given, list) else f"a {type(given).__name__}"
+        raise InputError(
+            f"cases is {size}; expected an array of 1 to {limits.cases} cases",
+            code="too_many_cases" if isinstance(given, list) and given else "invalid_value",
+            pointer="/cases",
+        )
+    return [parse(NewCase, case, at=("cases", number)) for number, case in enumerate(given)], False
+
+
+def _scope_of(request: Request) -> str | None:
+    """The key to which a listing is confined; None for people who read cases."""
+    caller = caller_of(request)
+    if caller.key:
+        return caller.key.id
+    person(caller, READERS)
+    return None
+
+
+async def _readable(queue: Queue, request: Request, case_id: str) -> Case:
+    """The case, when the caller may read it. Another key's case does not exist for this one."""
+    key_id = _scope_of(request)
+    case = await in_thread(queue.get, case_id)
+    if key_id is not None and case.row.key_id != key_id:
+        raise NotFound(f"no case {case_id!r}; give the id that POST /v1/cases answered", pointer="id")
+    return case
+
+
+def _actor(request: Request) -> Account | Source:
+    caller = caller_of(request)
+    return caller.key.source if caller.key else person(caller, READERS)
+
+
+def case_json(case: Case) -> dict[str, Any]:
+    """A case with the fields of its row at the top."""
+    body = as_json(case)
+    return {**body.pop("row"), **body}
+
+
+def as_json(value: Any) -> Any:
+    """Frozen records as JSON values: times in ISO 8601 with their offset, enums by value."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {part.name: as_json(getattr(value, part.name)) for part in dataclasses.fields(value)}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {key: as_json(part) for key, part in value.items()}
+    return [as_json(part) for part in value] if isinstance(value, list | tuple) else value

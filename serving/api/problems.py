@@ -1,0 +1,211 @@
+"""RFC 9457 problem details: the one shape in which the HTTP interface refuses something.
+
+Knows errors and statuses; nothing of scoring, cases or users. A text never enters a problem: values are shown only when
+they are numbers, booleans or short names out of a closed list.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from serving.bundle.errors import Conflict, Forbidden, InputError, NotFound, Unavailable, VigieError, nearest
+
+log = logging.getLogger("vigie.errors")
+
+MEDIA_TYPE = "application/problem+json"
+
+#: The first class that matches gives the status; any other VigieError is our fault.
+STATUSES: tuple[tuple[type[VigieError], int], ...] = (
+    (InputError, 422),
+    (NotFound, 404),
+    (Conflict, 409),
+    (Forbidden, 403),
+    (Unavailable, 503),
+)
+
+_RETRY_AFTER_SECONDS = "2"
+_LONGEST_NAME = 64
+
+
+@dataclass(frozen=True)
+class Culprit:
+    """One thing that is wrong: a sentence, its machine name, and the JSON pointer (RFC 6901) to it."""
+
+    detail: str
+    code: str
+    pointer: str | None = None
+
+    def as_json(self) -> dict[str, str | None]:
+        """``{"code", "detail", "pointer"}``, as in the answers and the files of Vigie."""
+        return {"code": self.code, "detail": self.detail, "pointer": self.pointer}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A refusal, ready to be sent."""
+
+    status: int
+    code: str
+    detail: str
+    pointer: str | None = None
+    culprits: tuple[Culprit, ...] = ()
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def response(self, scope: Scope) -> JSONResponse:
+        """The answer to the request of ``scope``, with its request id."""
+        body: dict[str, Any] = {
+            "type": f"urn:vigie:problem:{self.code}",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+            "pointer": self.pointer,
+            "instance": scope.get("path"),
+            "request_id": scope.get("state", {}).get("request_id"),
+        }
+        if self.culprits:
+            body["errors"] = [culprit.as_json() for culprit in self.culprits]
+        return JSONResponse(body, self.status, self.headers, media_type=MEDIA_TYPE)
+
+
+class InvalidBody(InputError):
+    """A body that was read and is wrong in one or more places."""
+
+    def __init__(self, culprits: Sequence[Culprit]) -> None:
+        """``culprits``: at least one."""
+        first, more = culprits[0], len(culprits) - 1
+        also = f" (and {more} more, see errors)" if more else ""
+        super().__init__(first.detail + also, code=first.code, pointer=first.pointer)
+        self.culprits = tuple(culprits)
+
+
+def problem_of(error: VigieError) -> Problem:
+    """The problem that an error of the tree becomes."""
+    if isinstance(error, InvalidBody):
+        return Problem(422, error.code, error.detail, error.pointer, error.culprits)
+    status = next((status for kind, status in STATUSES if isinstance(error, kind)), 500)
+    headers = {"Retry-After": _RETRY_AFTER_SECONDS} if status == 503 else {}
+    return Problem(status, error.code, error.detail, error.pointer, headers=headers)
+
+
+def unauthenticated(detail: str) -> Problem:
+    """401: nobody known is asking."""
+    return Problem(401, "unauthenticated", detail, headers={"WWW-Authenticate": 'Bearer realm="vigie"'})
+
+
+def pointer_to(path: Iterable[str | int]) -> str:
+    """The JSON pointer (RFC 6901) of a path; ``~`` and ``/`` are escaped."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+
+
+def culprits_of(
+    error: ValidationError | RequestValidationError, *, at: tuple[str | int, ...] = (), known: Iterable[str] = ()
+) -> tuple[Culprit, ...]:
+    """What pydantic found wrong, each with the pointer to it below ``at``; ``known`` are the fields to suggest."""
+    return tuple(_culprit(found, at, tuple(known)) for found in error.errors())
+
+
+def _culprit(found: Any, at: tuple[str | int, ...], known: tuple[str, ...]) -> Culprit:
+    path = (*at, *(step if isinstance(step, int) else _shown_name(step) for step in found["loc"] if step != "body"))
+    name = str(path[-1]) if path else "body"
+    if found["type"] == "extra_forbidden":
+        return Culprit(f"unknown field {name!r}{nearest(name, known)}; remove it", "unknown_field", pointer_to(path))
+    if found["type"] == "missing":
+        return Culprit(f"the field {name!r} is required", "missing_field", pointer_to(path))
+    sentence = found["msg"][:1].lower() + found["msg"][1:]
+    return Culprit(f"{name}: {sentence}, got {_shown_value(found)}", _code(found["type"]), pointer_to(path))
+
+
+def _code(kind: str) -> str:
+    return "wrong_type" if kind.endswith(("_type", "_parsing", "_unicode")) else "invalid_value"
+
+
+def _shown_name(step: object) -> str:
+    name = "".join(char if char.isprintable() else "?" for char in str(step))
+    return name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + "..."
+
+
+def _shown_value(found: Any) -> str:
+    """The value when it cannot be a text; else its type and size."""
+    value = found.get("input")
+    if value is None:
+        return "null"
+    if isinstance(value, bool | int | float):
+        return repr(value)[:_LONGEST_NAME]
+    if isinstance(value, str):
+        closed = found["type"] in ("literal_error", "enum") and value.isascii() and value.isprintable()
+        return repr(value) if closed and len(value) <= 40 else f"a string of {len(value)} characters"
+    return f"an array of {len(value)}" if isinstance(value, list | tuple) else f"an {type(value).__name__}"
+
+
+def install(app: FastAPI) -> None:
+    """Make every refusal of ``app`` a problem, the unexpected ones included."""
+    app.add_exception_handler(VigieError, _on_vigie_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_validation)
+    app.add_exception_handler(ValidationError, _on_validation)
+    app.add_middleware(Unexpected)
+
+
+async def _on_vigie_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, VigieError)
+    return problem_of(error).response(request.scope)
+
+
+async def _on_validation(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ValidationError | RequestValidationError)
+    return problem_of(InvalidBody(culprits_of(error))).response(request.scope)
+
+
+async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    details = {404: "no such resource; see docs/api.md", 405: "this method is not allowed here; see the Allow header"}
+    code = {404: "unknown_route", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+    detail = details.get(error.status_code, str(error.detail))
+    return Problem(error.status_code, code, detail, headers=dict(error.headers or {})).response(request.scope)
+
+
+class Unexpected:
+    """Answers 500 to what nobody foresaw, and logs where it happened.
+
+    The exception's message is neither sent nor logged: a driver's message may quote the text of a case.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application; a refusal is sent only while nothing else was."""
+        started = False
+
+        async def watched(message: Any) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except Exception as error:
+            note_unexpected(error, scope.get("state", {}).get("request_id"))
+            if not started and scope["type"] == "http":
+                detail = "an unexpected error; give the request id to whoever runs this service"
+                await Problem(500, "unexpected", detail).response(scope)(scope, receive, send)
+
+
+def note_unexpected(error: BaseException, request_id: str | None) -> None:
+    """Log the class and the places of ``error``, never its message."""
+    places = [f"{place.filename}:{place.lineno}" for place in traceback.extract_tb(error.__traceback__)]
+    extra = {"fields": {"request_id": request_id, "error": type(error).__name__, "at": places[-6:]}}
+    log.error("unexpected error", extra=extra)

@@ -213,8 +213,8 @@ def _danger(facts: Facts, levels: Mapping[str, str | None], policy: Policy, taxo
     threat = next((label for label in vital.labels if at_least(levels.get(label), vital.level)), None)
     if threat is None or not vital.imminent(facts.text):
         return None
-    level = _LEVEL_WORDS[levels[threat] or LEVELS[-1]]
-    return f"Danger pour la vie : « {taxonomy.output(threat).title} » {level}, et le texte évoque un passage à l'acte proche"
+    threatening = f"« {taxonomy.output(threat).title} » {_LEVEL_WORDS[levels[threat] or LEVELS[-1]]}"
+    return f"Danger pour la vie : {threatening}, et le texte évoque un passage à l'acte proche"
 
 
 def _clock(order: OrderFacts | None, policy: Policy) -> tuple[OrderKind | None, datetime | None]:

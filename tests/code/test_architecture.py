@@ -15,23 +15,23 @@ def run(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *command], cwd=cwd, capture_output=True, text=True, check=False)
 
 
+@pytest.fixture(scope="module")
+def tracked(root: Path) -> list[str]:
+    done = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
 def test_arrows_go_down(root: Path) -> None:
     done = run("-c", "from importlinter.cli import lint_imports_command as c; c()", cwd=root)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
 
 
-def test_data_folders_hold_no_python(root: Path) -> None:
-    tracked = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True, check=True).stdout.split(
-        "\n"
-    )
+def test_data_folders_hold_no_python(tracked: list[str]) -> None:
     assert [name for name in tracked if name.startswith("datasets/") and name.endswith(".py")] == []
     assert [name for name in tracked if re.fullmatch(r"tests/(.*/)?__init__\.py", name)] == []
 
 
-def test_no_data_file_of_others_is_tracked(root: Path) -> None:
-    tracked = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True, check=True).stdout.split(
-        "\n"
-    )
+def test_no_data_file_of_others_is_tracked(tracked: list[str]) -> None:
     assert [name for name in tracked if re.search(r"\.(csv|tsv|xlsx|parquet|zip|pkl)$", name)] == []
 
 

@@ -1,0 +1,161 @@
+"""``vigie-train``: the command line of the heavy wing. Each verb parses, makes one call and prints.
+
+vigie-train run configs/train/petit.toml
+vigie-train run configs/train/petit.toml --limit 200 --out runs/essai
+vigie-train evaluate serving/embedded --suite hatecheck FILE.csv
+vigie-train promote vigie-petit challenger
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+
+from serving.bundle import InputError, MissingExtra, VigieError
+from serving.settings import Settings
+
+app = typer.Typer(
+    help="Prepares data, trains encoders, and makes, judges and promotes bundles.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+out = Console()
+err = Console(stderr=True)
+
+#: What the extra brings that a bare install lacks; looked for, not imported, so that help stays instant.
+_NEEDED = ("torch", "transformers", "datasets", "sklearn", "mlflow", "onnx", "onnxruntime", "accelerate")
+
+RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe, such as configs/train/petit.toml.")]
+OutFolder = Annotated[Path | None, typer.Option("--out", help="Folder to write into.")]
+
+
+def main() -> None:
+    """Entry point: an error people can act on, never a traceback."""
+    try:
+        app()
+    except VigieError as error:
+        _refuse(error)
+    except ModuleNotFoundError as error:
+        _refuse(MissingExtra.of("training", error.name or "?"))
+
+
+def _refuse(error: VigieError) -> None:
+    err.print(f"vigie-train: {error.detail}", style="red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(2)
+
+
+@app.callback()
+def _prepare(quiet: Annotated[bool, typer.Option("--quiet", help="Warnings only.")] = False) -> None:
+    missing = next((name for name in _NEEDED if importlib.util.find_spec(name) is None), None)
+    if missing:
+        raise MissingExtra.of("training", missing)
+    handler = RichHandler(console=err, show_path=False, markup=False)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", datefmt="[%X]", handlers=[handler])
+    logging.getLogger("training").setLevel(logging.WARNING if quiet else logging.INFO)
+
+
+@app.command()
+def run(
+    recipe: RecipeFile,
+    out_dir: OutFolder = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from the last checkpoint.")] = False,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="In place of the recipe's.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=20, help="Rows of each split: a smoke run, named as such.")
+    ] = None,
+) -> None:
+    """Make a bundle: prepare, fine-tune, export, calibrate, evaluate, track, register as challenger."""
+    from training.evaluation.tables import show_evaluation
+    from training.runs import run as run_recipe
+
+    done = run_recipe(recipe, Settings.from_env(), out=out_dir, resume=resume, seed=seed, limit=limit)
+    show_evaluation(done.evaluation, out)
+    out.print(f"bundle {done.bundle.path}  {done.bundle.id}", highlight=False, soft_wrap=True)
+    out.print(f"report {done.folder / 'evaluation' / 'evaluation.html'}", highlight=False, soft_wrap=True)
+    out.print(f"registered as version {done.version} of {done.model}, alias challenger", highlight=False)
+
+
+@app.command()
+def export(
+    path: Annotated[Path, typer.Argument(metavar="RUN|CHECKPOINT", help="Folder of a run, or a checkpoint in it.")],
+    out_dir: OutFolder = None,
+) -> None:
+    """Make the bundle of a run, or of one of its checkpoints, again."""
+    from training.evaluation.tables import show_evaluation
+    from training.runs import export as export_run
+
+    bundle, evaluation = export_run(path, Settings.from_env(), out=out_dir)
+    show_evaluation(evaluation, out)
+    out.print(f"bundle {bundle.path}  {bundle.id}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def evaluate(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Bundle folder.")],
+    suite: Annotated[
+        tuple[str, Path] | None,
+        typer.Option("--suite", metavar="NAME FILE", help="hatecheck FILE, a functional suite."),
+    ] = None,
+    level: Annotated[str, typer.Option("--level", help="Level that flags a case of the suite.")] = "probable",
+    recipe: Annotated[Path | None, typer.Option("--recipe", help="The recipe that made the bundle.")] = None,
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder of the report.")] = Path("runs/evaluation"),
+) -> None:
+    """Judge a bundle: on a functional suite, or on the test rows of its recipe."""
+    if suite is not None:
+        _suite(bundle, *suite, level)
+        return
+    from serving.bundle import open_bundle
+    from training.evaluation.tables import show_evaluation
+    from training.runs import evaluate as evaluate_run
+
+    file = recipe or Path(open_bundle(bundle).manifest.provenance.recipe)
+    show_evaluation(evaluate_run(bundle, Settings.from_env(), recipe_file=file, out=out_dir), out)
+    out.print(f"report {out_dir / 'evaluation.html'}", highlight=False, soft_wrap=True)
+
+
+def _suite(path: Path, name: str, file: Path, level: str) -> None:
+    if name != "hatecheck":
+        raise InputError(f"--suite {name!r}: unknown suite; expected hatecheck")
+    from contextlib import closing
+
+    from serving.bundle import open_bundle
+    from serving.classifier import Classifier
+    from training.evaluation.suites import run_hatecheck
+    from training.evaluation.tables import show_suite
+
+    with closing(Classifier(open_bundle(path), Settings.from_env().sessions)) as classifier:
+        show_suite(run_hatecheck(classifier, file, level=level), out)
+
+
+@app.command()
+def promote(
+    model: Annotated[str, typer.Argument(metavar="NAME", help="Registered model.")],
+    version: Annotated[str, typer.Argument(metavar="VERSION|ALIAS", help="A number, or challenger.")],
+) -> None:
+    """Make a registered bundle the champion; refused when its check fails."""
+    from training.tracking import promote as promote_version
+
+    number = promote_version(model, version)
+    out.print(f"{model} version {number} is the champion", highlight=False)
+
+
+def _mount_data() -> None:
+    """`vigie-train data` belongs to training.data; without the extra it is simply not listed."""
+    if importlib.util.find_spec("training.data.cli") is not None:
+        from training.data.cli import app as data_app
+
+        app.add_typer(data_app, name="data")
+
+
+_mount_data()
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,329 @@
+"""Fine-tuning: prepared rows in, a trained tagger and its logits out.
+
+Knows nothing of where rows come from, of calibration or of bundles. A run is one folder:
+    architecture/   configuration and tokenizer of the encoder
+    checkpoints/    one per epoch kept, in the Trainer's own format (resume)
+    model.safetensors, model.json   the best epoch, and what is needed to read it again
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.torch import load_file, save_file
+from sklearn.metrics import average_precision_score
+from torch.nn import functional as F
+from transformers import (
+    EarlyStoppingCallback,
+    EvalPrediction,
+    PreTrainedTokenizerFast,
+    Trainer,
+    TrainingArguments,
+    set_seed,
+)
+from transformers.modeling_outputs import SequenceClassifierOutput
+from transformers.trainer_utils import get_last_checkpoint
+
+from datasets import Dataset, DatasetDict
+from serving.bundle.errors import ConfigError, NotFound
+from serving.bundle.taxonomy import OUTPUT_KEYS, family_of
+from training.encoder import Tagger, build_encoder, load_architecture, save_architecture
+from training.recipe import Recipe, TrainingSection
+
+Array = npt.NDArray[np.float32]
+
+ARCHITECTURE, CHECKPOINTS, WEIGHTS, MODEL = "architecture", "checkpoints", "model.safetensors", "model.json"
+#: The validation figure that early stopping follows: mean average precision over labels with enough positives.
+FIGURE = "mean_average_precision"
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What is known of some rows, columns in the order of `keys`.
+
+    Attributes:
+        keys: output keys of the columns.
+        values: share of positive in [0, 1], shape (rows, keys).
+        weights: row weight times mask, shape (rows, keys); 0 where nothing is known.
+    """
+
+    keys: tuple[str, ...]
+    values: Array
+    weights: Array
+
+    @property
+    def positive(self) -> npt.NDArray[np.bool_]:
+        """Where a known value is at least one half."""
+        return (self.values >= 0.5) & (self.weights > 0)
+
+    def columns(self, keys: Sequence[str]) -> Targets:
+        """The same rows for a subset of the keys."""
+        index = [self.keys.index(key) for key in keys]
+        return Targets(tuple(keys), self.values[:, index], self.weights[:, index])
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A fine-tuned tagger.
+
+    Attributes:
+        model: in evaluation mode, on the CPU.
+        tokenizer: its encoder's.
+        labels: keys of its outputs, in the order of OUTPUT_KEYS.
+        random_start: nothing was pretrained.
+        origin: where the encoder comes from, for the card.
+        history: the Trainer's log, one record per epoch or evaluation; empty when read from disk.
+    """
+
+    model: Tagger
+    tokenizer: PreTrainedTokenizerFast
+    labels: tuple[str, ...]
+    random_start: bool
+    origin: str
+    history: tuple[dict[str, float], ...] = ()
+
+
+def targets_of(rows: Dataset) -> Targets:
+    """Targets of prepared rows over the 22 keys, a known positive child having made its family positive."""
+    values = np.asarray(rows["target"], dtype=np.float32).reshape(-1, len(OUTPUT_KEYS))
+    masks = np.asarray(rows["mask"], dtype=np.float32).reshape(-1, len(OUTPUT_KEYS))
+    for column, key in enumerate(OUTPUT_KEYS):
+        family = family_of(key)
+        if family and family != key:
+            _raise_family(values, masks, column, OUTPUT_KEYS.index(family))
+    weights = np.asarray(rows["weight"], dtype=np.float32)[:, None]
+    return Targets(OUTPUT_KEYS, values, masks * weights)
+
+
+def _raise_family(values: Array, masks: Array, child: int, family: int) -> None:
+    raised = (
+        (masks[:, child] > 0)
+        & (values[:, child] >= 0.5)
+        & ((masks[:, family] == 0) | (values[:, family] < values[:, child]))
+    )
+    values[raised, family] = values[raised, child]
+    masks[raised, family] = np.maximum(masks[raised, family], masks[raised, child])
+
+
+def trainable_labels(targets: Targets) -> tuple[str, ...]:
+    """Keys with at least one positive row; the others are not trained and get no entry in the bundle."""
+    return tuple(
+        key for key, any_positive in zip(targets.keys, targets.positive.any(axis=0), strict=True) if any_positive
+    )
+
+
+def positive_weights(targets: Targets, most: float) -> Array:
+    """What a positive weighs against a negative, per key: their weight ratio, between 1 and `most`. Shape (keys,)."""
+    positive = (targets.weights * targets.values).sum(axis=0)
+    negative = (targets.weights * (1 - targets.values)).sum(axis=0)
+    return np.clip(negative / np.maximum(positive, 1e-6), 1.0, most).astype(np.float32)
+
+
+class MaskedLoss:
+    """Binary cross-entropy on soft targets, each cell by its weight.
+
+    The divisor is the *mean* known weight of a training row times the rows of the batch, not the batch's own sum: a
+    batch of light rows (template instances come together when grouped by length) stays light.
+    """
+
+    def __init__(self, pos_weight: Array, weight_per_row: float) -> None:
+        self.pos_weight = torch.from_numpy(pos_weight)
+        self.weight_per_row = weight_per_row
+
+    def __call__(self, outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:
+        """`labels` stacks values and weights: shape (batch, 2, keys). A scalar per-batch mean comes back."""
+        logits = outputs["logits"]
+        cells = F.binary_cross_entropy_with_logits(
+            logits, labels[:, 0], reduction="none", pos_weight=self.pos_weight.to(logits.device)
+        )
+        return (cells * labels[:, 1]).sum() / (self.weight_per_row * len(labels))
+
+
+class _Outputs(torch.nn.Module):
+    """The tagger as the Trainer wants it: logits in a named output."""
+
+    def __init__(self, tagger: Tagger) -> None:
+        super().__init__()
+        self.tagger = tagger
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> SequenceClassifierOutput:
+        return SequenceClassifierOutput(logits=self.tagger(input_ids, attention_mask))
+
+
+def finetune(recipe: Recipe, tables: DatasetDict, out_dir: Path, *, resume: bool = False) -> TrainedModel:
+    """Train encoder and head on `tables["train"]`, choosing the epoch on `tables["validation"]`.
+
+    Raises:
+        ConfigError: no label has a positive training row, or the encoder does not fit the recipe.
+        NotFound: `resume` without a checkpoint in `out_dir`.
+    """
+    set_seed(recipe.seed)
+    section = recipe.training
+    targets = {split: targets_of(tables[split]) for split in ("train", "validation")}
+    labels = trainable_labels(targets["train"])
+    if not labels:
+        raise ConfigError("data: no label has a positive training row; add sources or lift the row limit")
+    encoder = build_encoder(recipe.encoder, tables["train"]["text"], max_tokens=section.max_tokens)
+    save_architecture(encoder, out_dir / ARCHITECTURE)
+    tagger = Tagger(encoder.model, len(labels), pooling=recipe.encoder.pooling, dropout=section.head_dropout)
+    facts = {
+        "labels": labels,
+        "pooling": recipe.encoder.pooling,
+        "random_start": encoder.random_start,
+        "origin": encoder.origin,
+    }
+    (out_dir / MODEL).write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    train, validation = (
+        encode(tables[split]["text"], targets[split].columns(labels), encoder.tokenizer, section.max_tokens)
+        for split in ("train", "validation")
+    )
+    trainer = _trainer(recipe, tagger, encoder.tokenizer, targets["train"].columns(labels), train, validation, out_dir)
+    trainer.train(resume_from_checkpoint=_last_checkpoint(out_dir) if resume else None)
+    tagger = tagger.cpu().eval()
+    save_file(tagger.state_dict(), out_dir / WEIGHTS)
+    return TrainedModel(
+        tagger, encoder.tokenizer, labels, encoder.random_start, encoder.origin, tuple(trainer.state.log_history)
+    )
+
+
+def _last_checkpoint(out_dir: Path) -> str:
+    folder = out_dir / CHECKPOINTS
+    found = get_last_checkpoint(str(folder)) if folder.is_dir() else None
+    if found is None:
+        raise NotFound(f"--resume: no checkpoint in {folder}; start the run without --resume")
+    return found
+
+
+def encode(texts: Sequence[str], targets: Targets, tokenizer: PreTrainedTokenizerFast, max_tokens: int) -> Dataset:
+    """Rows for the Trainer: `input_ids`, `length` and `labels` (values and weights, shape (2, keys))."""
+    ids = tokenizer(list(texts), truncation=True, max_length=max_tokens, return_attention_mask=False)["input_ids"]
+    stacked = np.stack([targets.values, targets.weights], axis=1)
+    return Dataset.from_dict({"input_ids": ids, "length": [len(row) for row in ids], "labels": stacked.tolist()})
+
+
+def collate(rows: Sequence[dict[str, Any]], pad_id: int) -> dict[str, torch.Tensor]:
+    """A padded batch; ids and mask are int64 of shape (batch, longest), labels float of shape (batch, 2, keys)."""
+    longest = max(len(row["input_ids"]) for row in rows)
+    ids = torch.full((len(rows), longest), pad_id, dtype=torch.int64)
+    mask = torch.zeros_like(ids)
+    for index, row in enumerate(rows):
+        ids[index, : len(row["input_ids"])] = torch.tensor(row["input_ids"])
+        mask[index, : len(row["input_ids"])] = 1
+    batch = {"input_ids": ids, "attention_mask": mask}
+    if "labels" in rows[0]:
+        batch["labels"] = torch.tensor([row["labels"] for row in rows], dtype=torch.float32)
+    return batch
+
+
+def mean_average_precision(logits: Array, targets: Targets, min_positives: int) -> float:
+    """Mean over labels with at least `min_positives` positives and one negative; 0 when there is none."""
+    figures = []
+    for column in range(len(targets.keys)):
+        known = targets.weights[:, column] > 0
+        truth = targets.positive[known, column]
+        if truth.sum() >= min_positives and not truth.all():
+            figures.append(
+                average_precision_score(truth, logits[known, column], sample_weight=targets.weights[known, column])
+            )
+    return float(np.mean(figures)) if figures else 0.0
+
+
+def _trainer(
+    recipe: Recipe,
+    tagger: Tagger,
+    tokenizer: PreTrainedTokenizerFast,
+    targets: Targets,
+    train: Dataset,
+    validation: Dataset,
+    out_dir: Path,
+) -> Trainer:
+    section = recipe.training
+
+    def figures(prediction: EvalPrediction) -> dict[str, float]:
+        stacked = np.asarray(prediction.label_ids, dtype=np.float32)
+        known = Targets(targets.keys, stacked[:, 0], stacked[:, 1])
+        return {FIGURE: mean_average_precision(np.asarray(prediction.predictions), known, section.min_positives)}
+
+    trainer = Trainer(
+        model=_Outputs(tagger),
+        args=_arguments(section, recipe.seed, out_dir),
+        train_dataset=train,
+        eval_dataset=validation,
+        data_collator=lambda rows: collate(rows, tokenizer.pad_token_id),
+        compute_loss_func=MaskedLoss(
+            positive_weights(targets, section.pos_weight_max), float(targets.weights.sum(1).mean())
+        ),
+        compute_metrics=figures,
+        callbacks=[EarlyStoppingCallback(early_stopping_patience=section.patience)],
+    )
+    # Our loss is a per-batch mean: the Trainer divides it by the accumulation steps.
+    trainer.loss_is_scaled_for_ga = False
+    return trainer
+
+
+def _arguments(section: TrainingSection, seed: int, out_dir: Path) -> TrainingArguments:
+    return TrainingArguments(
+        output_dir=str(out_dir / CHECKPOINTS),
+        num_train_epochs=section.epochs,
+        per_device_train_batch_size=section.batch_size,
+        per_device_eval_batch_size=2 * section.batch_size,
+        gradient_accumulation_steps=section.gradient_accumulation,
+        learning_rate=section.learning_rate,
+        lr_scheduler_type=section.schedule,
+        warmup_steps=section.warmup,
+        weight_decay=section.weight_decay,
+        bf16=section.precision == "bf16",
+        fp16=section.precision == "fp16",
+        train_sampling_strategy="group_by_length",
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=2,
+        logging_strategy="epoch",
+        load_best_model_at_end=True,
+        metric_for_best_model=FIGURE,
+        greater_is_better=True,
+        label_names=["labels"],
+        remove_unused_columns=False,
+        dataloader_pin_memory=False,
+        report_to="none",
+        seed=seed,
+    )
+
+
+def load_trained(path: Path) -> TrainedModel:
+    """Read a run folder (its best epoch) or one of its checkpoints.
+
+    Raises:
+        NotFound: `path` is neither.
+    """
+    run = path.parent.parent if path.parent.name == CHECKPOINTS else path
+    if not (run / MODEL).is_file() or not (path / WEIGHTS).is_file():
+        raise NotFound(f"{path}: expected a run folder with {MODEL} and {WEIGHTS}, or a checkpoint inside one")
+    facts = json.loads((run / MODEL).read_text(encoding="utf-8"))
+    encoder, tokenizer = load_architecture(run / ARCHITECTURE)
+    tagger = Tagger(encoder, len(facts["labels"]), pooling=facts["pooling"])
+    state = load_file(path / WEIGHTS)
+    tagger.load_state_dict({name.removeprefix("tagger."): value for name, value in state.items()})
+    return TrainedModel(tagger.eval(), tokenizer, tuple(facts["labels"]), facts["random_start"], facts["origin"])
+
+
+def predict(trained: TrainedModel, texts: Sequence[str], max_tokens: int, batch_size: int = 64) -> Array:
+    """fp32 logits of texts cut at `max_tokens`, in the order given; shape (texts, labels)."""
+    ids = trained.tokenizer(list(texts), truncation=True, max_length=max_tokens, return_attention_mask=False)[
+        "input_ids"
+    ]
+    logits = np.zeros((len(ids), len(trained.labels)), dtype=np.float32)
+    order = sorted(range(len(ids)), key=lambda index: len(ids[index]))
+    with torch.inference_mode():
+        for start in range(0, len(order), batch_size):
+            chunk = order[start : start + batch_size]
+            batch = collate([{"input_ids": ids[index]} for index in chunk], trained.tokenizer.pad_token_id)
+            logits[chunk] = trained.model(**batch).numpy()
+    return logits

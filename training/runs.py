@@ -1,0 +1,203 @@
+"""One run of a recipe, from rows to a registered bundle, in one folder. The wiring of training; decides nothing itself.
+
+runs/vigie-petit-s13/
+    recipe.toml, run.json           what was asked
+    architecture/, checkpoints/, model.safetensors, model.json     training.finetune
+    bundle/                         training.bundling
+    evaluation/                     training.evaluation
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from datasets import DatasetDict
+from serving.bundle import Bundle, Conflict, Interval, NotFound, load_taxonomy, open_bundle
+from serving.settings import Settings
+from training.bundling import Origin, make_bundle
+from training.data.prepare import Prepared, prepare
+from training.evaluation.evaluate import evaluate_bundle
+from training.evaluation.records import Evaluation
+from training.finetune import CHECKPOINTS, TrainedModel, finetune, load_trained
+from training.recipe import Recipe, load_recipe
+from training.tracking import RUNS, tracked
+
+RECIPE, ASKED = "recipe.toml", "run.json"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a run was asked, kept in its folder so that it can be resumed and exported again.
+
+    Attributes:
+        recipe_file: as given, relative where possible: the card's command names it.
+        seed: the recipe's, or the command line's.
+        limit: rows kept of each split in a smoke run.
+        recipe_sha256: of the recipe with that seed.
+        mlflow_run: id of the tracked run.
+    """
+
+    recipe_file: str
+    seed: int
+    limit: int | None
+    recipe_sha256: str
+    mlflow_run: str | None = None
+
+    def write(self, folder: Path) -> None:
+        """Keep the record in the run's folder."""
+        text = json.dumps(dataclasses.asdict(self), ensure_ascii=False, indent=1)
+        (folder / ASKED).write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> Asked:
+        """The record of a run's folder.
+
+        Raises:
+            NotFound: the folder holds no run.
+        """
+        try:
+            return cls(**json.loads((folder / ASKED).read_text(encoding="utf-8")))
+        except OSError:
+            raise NotFound(
+                f"{folder}: no {ASKED}; expected the folder of a run, as `vigie-train run` makes it"
+            ) from None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run gave."""
+
+    folder: Path
+    bundle: Bundle
+    evaluation: Evaluation
+    model: str
+    version: str
+
+
+def run(
+    recipe_file: Path,
+    settings: Settings,
+    *,
+    out: Path | None = None,
+    resume: bool = False,
+    seed: int | None = None,
+    limit: int | None = None,
+) -> Outcome:
+    """Prepare, fine-tune, bundle, evaluate, track and register as challenger.
+
+    Raises:
+        VigieError: of the stage that failed; Conflict when the folder holds another run, or one and no `resume`.
+    """
+    recipe = _seeded(load_recipe(recipe_file), seed)
+    asked = Asked(_shown(recipe_file), recipe.seed, limit, recipe.digest)
+    folder = out or RUNS / (f"{recipe.name}-s{recipe.seed}" + (f"-limit{limit}" if limit else ""))
+    _open_folder(folder, asked, recipe_file, resume=resume)
+    prepared = prepared_rows(recipe, settings, limit)
+    with tracked(recipe, name=folder.name) as tracking:
+        asked = dataclasses.replace(asked, mlflow_run=tracking.run_id)
+        asked.write(folder)
+        tracking.data(prepared.tables, prepared.records)
+        trained = finetune(recipe, prepared.tables, folder, resume=resume)
+        tracking.history(trained.history)
+        bundle, evaluation = bundle_of(recipe, trained, prepared, settings, folder, asked)
+        tracking.metrics(evaluation.flat())
+        tracking.files(folder / "evaluation", "evaluation")
+        version = tracking.register(recipe.tracking.registered_model, bundle)
+    return Outcome(folder, bundle, evaluation, recipe.tracking.registered_model, version)
+
+
+def export(path: Path, settings: Settings, *, out: Path | None = None) -> tuple[Bundle, Evaluation]:
+    """Make the bundle of a finished run, or of one of its checkpoints, again.
+
+    Raises:
+        NotFound: `path` is neither.
+    """
+    folder = path.parent.parent if path.parent.name == CHECKPOINTS else path
+    asked = Asked.read(folder)
+    recipe = _seeded(load_recipe(folder / RECIPE), asked.seed)
+    trained = load_trained(path)
+    prepared = prepared_rows(recipe, settings, asked.limit)
+    return bundle_of(recipe, trained, prepared, settings, folder, asked, out=out)
+
+
+def prepared_rows(recipe: Recipe, settings: Settings, limit: int | None) -> Prepared:
+    """The recipe's rows; at most `limit` of each split, drawn with the recipe's seed."""
+    prepared = prepare(recipe.data, settings, licence_classes=recipe.licence_classes, seed=recipe.seed)
+    if limit is None:
+        return prepared
+    tables = {
+        split: table.shuffle(seed=recipe.seed).select(range(min(limit, len(table))))
+        for split, table in prepared.tables.items()
+    }
+    return dataclasses.replace(prepared, tables=DatasetDict(tables))
+
+
+def bundle_of(
+    recipe: Recipe,
+    trained: TrainedModel,
+    prepared: Prepared,
+    settings: Settings,
+    folder: Path,
+    asked: Asked,
+    *,
+    out: Path | None = None,
+) -> tuple[Bundle, Evaluation]:
+    """Bundle a trained model and evaluate it; the figures on the test rows go into the manifest and the card."""
+    found: list[Evaluation] = []
+
+    def measure(bundle: Bundle) -> Mapping[str, Mapping[str, Interval]]:
+        found.append(evaluate_bundle(bundle.path, recipe, prepared, folder / "evaluation"))
+        return found[0].metrics()
+
+    origin = Origin(asked.recipe_file, tuple(prepared.records), asked.mlflow_run, asked.limit)
+    taxonomy = load_taxonomy(settings.taxonomy_path)
+    bundle = make_bundle(recipe, trained, prepared.tables, taxonomy, out or folder / "bundle", origin, measure)
+    return bundle, found[0]
+
+
+def evaluate(path: Path, settings: Settings, *, recipe_file: Path, out: Path) -> Evaluation:
+    """Evaluate a sealed bundle again, on the rows of its recipe.
+
+    Raises:
+        Conflict: the recipe is not the one that the bundle names.
+    """
+    manifest = open_bundle(path).manifest
+    recipe = _seeded(load_recipe(recipe_file), manifest.provenance.seed)
+    if recipe.digest != manifest.provenance.recipe_sha256:
+        raise Conflict(
+            f"{recipe_file}: recipe {recipe.digest[:12]}… is not the bundle's, "
+            f"{manifest.provenance.recipe_sha256[:12]}…; "
+            f"give the file that made it ({manifest.provenance.recipe}) at commit {manifest.provenance.git_commit[:12]}"
+        )
+    return evaluate_bundle(path, recipe, prepared_rows(recipe, settings, None), out)
+
+
+def _seeded(recipe: Recipe, seed: int | None) -> Recipe:
+    return recipe if seed is None else recipe.model_copy(update={"seed": seed})
+
+
+def _shown(recipe_file: Path) -> str:
+    """The path as a card may show it: relative to where the command runs, else its name alone."""
+    path, here = recipe_file.resolve(), Path.cwd()
+    return path.relative_to(here).as_posix() if path.is_relative_to(here) else path.name
+
+
+def _open_folder(folder: Path, asked: Asked, recipe_file: Path, *, resume: bool) -> None:
+    if resume:
+        _check_same(folder, Asked.read(folder), asked)
+    elif (folder / ASKED).exists():
+        raise Conflict(f"{folder}: already holds a run; add --resume to continue it, or --out for another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / RECIPE).write_bytes(recipe_file.read_bytes())
+    asked.write(folder)
+
+
+def _check_same(folder: Path, before: Asked, asked: Asked) -> None:
+    for field in ("recipe_sha256", "limit"):
+        found, expected = getattr(asked, field), getattr(before, field)
+        if found != expected:
+            raise Conflict(f"--resume {folder}: {field} is {found}; the run was started with {expected}")

@@ -1,0 +1,196 @@
+"""The only MLflow: one run per recipe run, and the registry where a bundle is challenger, then champion.
+
+Without MLFLOW_TRACKING_URI everything lies under runs/: an SQLite database and local artefacts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from datasets import Dataset, DatasetDict
+from serving.bundle import Bundle, BundleError, DatasetRecord, NotFound, Unavailable, check_bundle
+from training.recipe import Recipe
+
+#: Where runs and their tracking lie by default; ignored by git.
+RUNS = Path("runs")
+CHAMPION, CHALLENGER = "champion", "challenger"
+#: Folder of the bundle among a run's artefacts.
+BUNDLE = "bundle"
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """An open run."""
+
+    run_id: str
+    client: MlflowClient
+
+    def data(self, tables: DatasetDict, records: Iterable[DatasetRecord]) -> None:
+        """File what the model learns from: sources with digests, and a fingerprint of each split."""
+        records = list(records)
+        for split, table in tables.items():
+            self.client.log_param(self.run_id, f"fingerprint.{split}", fingerprint(table))
+            self.client.log_param(self.run_id, f"rows.{split}", len(table))
+        for record in records:
+            self.client.log_param(self.run_id, f"dataset.{record.name}", record.sha256)
+        self.client.log_dict(self.run_id, [record.model_dump(mode="json") for record in records], "datasets.json")
+
+    def history(self, records: Iterable[Mapping[str, float]]) -> None:
+        """File the Trainer's log: one point per step it reports."""
+        for record in records:
+            for name, value in record.items():
+                if name not in ("step", "epoch"):
+                    self.client.log_metric(self.run_id, f"training/{name}", float(value), step=int(record["step"]))
+
+    def metrics(self, figures: Mapping[str, float]) -> None:
+        """File final figures, `<label>/<metric>` each."""
+        for name, value in figures.items():
+            self.client.log_metric(self.run_id, name, float(value))
+
+    def files(self, folder: Path, under: str) -> None:
+        """File a folder (figures, report) among the artefacts."""
+        self.client.log_artifacts(self.run_id, str(folder), under)
+
+    def register(self, model: str, bundle: Bundle) -> str:
+        """File the bundle and make it the challenger of `model`.
+
+        Returns:
+            its version in the registry.
+        """
+        self.files(bundle.path, BUNDLE)
+        self.client.set_tag(self.run_id, "bundle", bundle.id)
+        with contextlib.suppress(MlflowException):  # exists already
+            self.client.create_registered_model(model)
+        source = f"{self.client.get_run(self.run_id).info.artifact_uri}/{BUNDLE}"
+        version = self.client.create_model_version(model, source, self.run_id, tags={"bundle": bundle.id})
+        self.client.set_registered_model_alias(model, CHALLENGER, version.version)
+        return str(version.version)
+
+
+@contextlib.contextmanager
+def tracked(recipe: Recipe, *, name: str) -> Iterator[Tracked]:
+    """A run of the recipe's experiment, with every value of the recipe as a parameter.
+
+    The run ends FAILED when the block raises, FINISHED otherwise.
+
+    Raises:
+        Unavailable: the tracking store cannot be reached or written.
+    """
+    client = open_store()
+    try:
+        run_id = client.create_run(_experiment(client, recipe.tracking.experiment), run_name=name).info.run_id
+        for key, value in _flat(recipe.model_dump(mode="json")):
+            client.log_param(run_id, key, value)
+        client.log_param(run_id, "recipe_sha256", recipe.digest)
+    except MlflowException as error:
+        raise Unavailable(_unreachable(error)) from None
+    try:
+        yield Tracked(run_id, client)
+    except BaseException:
+        client.set_terminated(run_id, "FAILED")
+        raise
+    client.set_terminated(run_id, "FINISHED")
+
+
+def open_store() -> MlflowClient:
+    """A client of the tracking store and registry.
+
+    Raises:
+        Unavailable: names the store and the reason.
+    """
+    for noisy in ("alembic", "mlflow"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    try:
+        if not os.environ.get("MLFLOW_TRACKING_URI"):
+            RUNS.mkdir(parents=True, exist_ok=True)
+        return MlflowClient(tracking_uri=store_uri())
+    except (MlflowException, OSError) as error:
+        raise Unavailable(_unreachable(error)) from None
+
+
+def store_uri() -> str:
+    """MLFLOW_TRACKING_URI, or SQLite under runs/."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(RUNS / 'mlflow.db').resolve()}"
+
+
+def _experiment(client: MlflowClient, name: str) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    # With a server the artefacts' place is its own choice.
+    place = None if os.environ.get("MLFLOW_TRACKING_URI") else (RUNS / "artefacts" / name).resolve().as_uri()
+    return str(client.create_experiment(name, artifact_location=place))
+
+
+def _unreachable(error: Exception) -> str:
+    reason = str(error).strip().splitlines()[0]
+    return f"MLFLOW_TRACKING_URI {store_uri()!r}: {reason}; start the server, or unset it to track under runs/"
+
+
+def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Leaves of nested tables as dotted keys; lists as JSON."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _flat(inner, f"{prefix}.{key}" if prefix else key)
+    else:
+        yield prefix, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def fingerprint(table: Dataset) -> str:
+    """SHA-256 of the rows' ids, texts, targets, masks and weights, in order: the same rows, the same fingerprint."""
+    digest = hashlib.sha256()
+    columns = [table[name] for name in ("row_id", "text", "target", "mask", "weight")]
+    for row in zip(*columns, strict=True):
+        digest.update(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def promote(model: str, version: str) -> str:
+    """Make a version (number or alias) of `model` the champion, if its bundle is whole.
+
+    Returns:
+        the version's number.
+
+    Raises:
+        NotFound: no such model, version or alias.
+        BundleError: the bundle check fails; the champion stays as it was.
+    """
+    client = open_store()
+    found = _version(client, model, version)
+    with tempfile.TemporaryDirectory(prefix="vigie-promote-") as scratch:
+        try:
+            path = mlflow.artifacts.download_artifacts(
+                artifact_uri=found.source, dst_path=scratch, tracking_uri=store_uri()
+            )
+        except (MlflowException, OSError) as error:
+            raise BundleError(f"{model} version {found.version}: its bundle cannot be read: {error}") from None
+        bundle = check_bundle(Path(path))
+    if (expected := found.tags.get("bundle")) and expected != bundle.id:
+        raise BundleError(f"{model} version {found.version}: bundle {bundle.id} is not the one registered, {expected}")
+    client.set_registered_model_alias(model, CHAMPION, found.version)
+    return str(found.version)
+
+
+def _version(client: MlflowClient, model: str, version: str) -> Any:
+    try:
+        if version.isdecimal():
+            return client.get_model_version(model, version)
+        return client.get_model_version_by_alias(model, version)
+    except MlflowException:
+        raise NotFound(
+            f"no version or alias {version!r} of model {model!r} in {store_uri()}; "
+            f"expected a number, {CHALLENGER!r} or {CHAMPION!r} of a model that `vigie-train run` registered"
+        ) from None

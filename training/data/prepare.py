@@ -1,0 +1,199 @@
+"""Prepared tables: every source of a recipe read, de-duplicated, split and weighed, as Hugging Face datasets.
+
+The order matters: licences are checked before anything is fetched, copies go before anything is split, and the tables
+are written only after an exact search has found no copy across splits.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+import datasets
+from serving.bundle import OUTPUT_KEYS, DatasetRecord
+from serving.settings import Settings
+
+from .cards import Card, LicenceClass, check_allowed, load_cards, pick
+from .cases import OwnCases, load_cases
+from .digests import digest_of, file_sha256, value_sha256
+from .duplicates import deduplicate
+from .examples import OWN, Example, own_examples, source_examples
+from .leakage import seal_splits
+from .recipe import OWN_CLASS, DataRecipe
+from .report import DataReport, SourceNotes, build_report, read_report, write_report
+from .splits import SPLITS, assign, tie
+
+__all__ = ["DataRecipe", "Prepared", "prepare"]
+
+_COLUMNS = ("text", "source", "row_id", "group", "case_id", "functionality", "family", "target_group", "register")
+#: A weaker licence never displaces a stronger one: of two copies, the first of this order stays.
+_PREFERENCE = (LicenceClass.OPEN, LicenceClass.RESEARCH, LicenceClass.UNLICENSED)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What training and evaluation receive.
+
+    Attributes:
+        tables: train, validation and test; columns in docs/data.md.
+        records: one for each source, ours included, with the rows learnt from.
+        report: numbers only, no text.
+        path: folder of the cached tables and of ``report.json`` and ``report.md``.
+    """
+
+    tables: datasets.DatasetDict
+    records: list[DatasetRecord]
+    report: DataReport
+    path: Path
+
+
+def prepare(data: DataRecipe, settings: Settings, *, licence_classes: Sequence[str], seed: int) -> Prepared:
+    """The tables of ``data``, from the cache when nothing they depend on has changed.
+
+    Raises:
+        InputError: a source is unknown.
+        ConfigError: a source is not allowed by ``licence_classes``, a file is not the card's, or a case is wrong.
+        Unavailable: a file is neither mirrored nor reachable.
+    """
+    cards = _allowed(data, load_cards(settings.datasets), tuple(licence_classes))
+    own = load_cases(settings.datasets / OWN) if data.own_cases else None
+    fingerprint = _fingerprint(data, settings, cards, own, seed)
+    folder = settings.cache / "prepared" / fingerprint
+    if not (folder / "report.json").exists():
+        _make(folder, fingerprint, data, settings, cards, own, seed)
+    tables = datasets.load_from_disk(str(folder / "tables"))
+    assert isinstance(tables, datasets.DatasetDict)
+    return Prepared(tables, _records(tables["train"], cards, own), read_report(folder), folder)
+
+
+def _allowed(data: DataRecipe, cards: dict[str, Card], classes: tuple[str, ...]) -> dict[str, Card]:
+    chosen = {name: pick(cards, name) for name in data.sources}
+    for card in chosen.values():
+        check_allowed(card, classes)
+    return dict(sorted(chosen.items(), key=lambda item: (_PREFERENCE.index(item[1].licence_class), item[0])))
+
+
+def _fingerprint(
+    data: DataRecipe, settings: Settings, cards: Mapping[str, Card], own: OwnCases | None, seed: int
+) -> str:
+    """Digest of all that the tables depend on: recipe, seed, cards, cases, and the code of this package."""
+    return value_sha256(
+        {
+            "data": data.model_dump(mode="json"),
+            "seed": seed,
+            "cards": {name: file_sha256(settings.datasets / f"{name}.toml") for name in cards},
+            "own": own.sha256 if own else None,
+            "code": digest_of(file_sha256(path) for path in sorted(Path(__file__).parent.glob("*.py"))),
+        }
+    )[:24]
+
+
+def _make(
+    folder: Path,
+    fingerprint: str,
+    data: DataRecipe,
+    settings: Settings,
+    cards: Mapping[str, Card],
+    own: OwnCases | None,
+    seed: int,
+) -> None:
+    examples, notes = _read(data, settings, cards, own, seed)
+    clean = deduplicate(examples, data.near_duplicate)
+    tied = tie(clean.examples, clean.ties | _contrasts(own))
+    splits, leakage = seal_splits(assign(tied, cards, data.validation_share), data.near_duplicate)
+    weighed = _weigh(splits, data)
+    report = build_report(fingerprint, data, seed, cards, notes, clean.removals, weighed, leakage)
+    _write(folder, weighed, report)
+
+
+def _read(
+    data: DataRecipe, settings: Settings, cards: Mapping[str, Card], own: OwnCases | None, seed: int
+) -> tuple[list[Example], SourceNotes]:
+    """Examples in order of preference: held-out cases, our other cases, then sources by licence and name."""
+    written = own_examples(own, data.instances_per_case, seed) if own else []
+    examples = sorted(written, key=lambda example: not example.held_out)
+    notes: SourceNotes = {OWN: Counter(read=len(examples))} if own else {}
+    for name, card in cards.items():
+        found, notes[name] = source_examples(card, settings)
+        examples += found
+    return examples, notes
+
+
+def _contrasts(own: OwnCases | None) -> set[tuple[str, str]]:
+    """A case and its contrast differ by little on purpose: they share a split."""
+    return {(case.id, case.contrast) for case in own.cases if case.contrast} if own else set()
+
+
+def _weigh(splits: Mapping[str, list[Example]], data: DataRecipe) -> dict[str, list[Example]]:
+    """Row weights: a template of ours sums to one, then the recipe's factors, then the temperature."""
+    instances = Counter(e.case_id for examples in splits.values() for e in examples if e.source == OWN)
+    base = {name: [_base_weight(e, instances, data) for e in examples] for name, examples in splits.items()}
+    totals: defaultdict[str, float] = defaultdict(float)
+    for example, weight in zip(splits["train"], base["train"], strict=True):
+        totals[example.source] += weight
+    factors = _temperature_factors(totals, data.temperature)
+    return {
+        name: [
+            replace(e, truth=replace(e.truth, weight=weight * factors.get(e.source, 1.0)))
+            for e, weight in zip(examples, base[name], strict=True)
+        ]
+        for name, examples in splits.items()
+    }
+
+
+def _base_weight(example: Example, instances: Counter[str], data: DataRecipe) -> float:
+    share = instances[example.case_id] if example.source == OWN else 1
+    return example.truth.weight * data.weights.get(example.source, 1.0) / share
+
+
+def _temperature_factors(totals: Mapping[str, float], temperature: float) -> dict[str, float]:
+    """Factor of each source so that its share goes with total ** temperature, the grand total unchanged."""
+    bent = {source: total**temperature for source, total in totals.items()}
+    scale = sum(totals.values()) / sum(bent.values()) if bent else 1.0
+    return {source: scale * bent[source] / total for source, total in totals.items()}
+
+
+def _write(folder: Path, splits: Mapping[str, list[Example]], report: DataReport) -> None:
+    """Tables, then the report, in a draft folder that takes its name at the end: a folder that exists is whole."""
+    draft = folder.with_name(f".{folder.name}.{os.getpid()}")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    datasets.DatasetDict({name: _table(splits[name]) for name in SPLITS}).save_to_disk(str(draft / "tables"))
+    write_report(report, draft)
+    shutil.rmtree(folder, ignore_errors=True)
+    draft.replace(folder)
+
+
+def _features() -> datasets.Features:
+    width = len(OUTPUT_KEYS)
+    vector = datasets.List(datasets.Value("float32"), length=width)
+    return datasets.Features(
+        {name: datasets.Value("string") for name in _COLUMNS}
+        | {"target": vector, "mask": vector, "weight": datasets.Value("float32")}
+    )
+
+
+def _table(examples: Sequence[Example]) -> datasets.Dataset:
+    columns: dict[str, object] = {name: [getattr(e, name) for e in examples] for name in _COLUMNS}
+    columns |= {"target": _stack([e.truth.target for e in examples]), "mask": _stack([e.truth.mask for e in examples])}
+    return datasets.Dataset.from_dict(columns | {"weight": [e.truth.weight for e in examples]}, features=_features())
+
+
+def _stack(vectors: Sequence[np.ndarray]) -> list[list[float]]:
+    return [vector.tolist() for vector in vectors]
+
+
+def _records(train: datasets.Dataset, cards: Mapping[str, Card], own: OwnCases | None) -> list[DatasetRecord]:
+    rows = Counter(train["source"])
+    return list(_own_record(own, rows[OWN])) + [card.record(rows[name]) for name, card in cards.items()]
+
+
+def _own_record(own: OwnCases | None, rows: int) -> Iterator[DatasetRecord]:
+    if own:
+        yield DatasetRecord(name=OWN, sha256=own.sha256, licence="Apache-2.0", licence_class=OWN_CLASS, rows=rows)

@@ -1,0 +1,41 @@
+"""The ``[data]`` section of a recipe: which sources, how alike is too alike, how much each source weighs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from serving.bundle.config import Frozen
+
+OWN_CLASS = "own"
+
+
+class DataRecipe(Frozen):
+    """What is prepared. Complete: only ``weights`` may be left out."""
+
+    #: Names of cards; their licence classes must be among the recipe's.
+    sources: tuple[str, ...]
+    #: Add the instances of our own cases (``datasets/vigie``).
+    own_cases: bool
+    #: Most instances written for one template; they share its weight of one.
+    instances_per_case: Annotated[int, Field(ge=1, le=200)]
+    #: Share of what is not test.
+    validation_share: Annotated[float, Field(gt=0, lt=0.5)]
+    #: Jaccard similarity of character shingles from which two texts are copies of each other (docs/data.md).
+    near_duplicate: Annotated[float, Field(ge=0.5, lt=1)]
+    #: Exponent on each source's share of the total weight: 1 keeps the shares, 0 makes sources equal.
+    temperature: Annotated[float, Field(ge=0, le=1)]
+    #: Factor on the rows of a source (or of "vigie", our own cases); 1 where none is given.
+    weights: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _something_to_learn_from(self) -> Self:
+        if not self.sources and not self.own_cases:
+            raise ValueError("no source and no own cases: nothing to learn from")
+        if len(set(self.sources)) != len(self.sources):
+            raise ValueError("sources names a card twice")
+        known = {*self.sources, *(["vigie"] if self.own_cases else [])}
+        if unknown := sorted(set(self.weights) - known):
+            raise ValueError(f"weights.{unknown[0]}: no such source here; expected some of {', '.join(sorted(known))}")
+        return self

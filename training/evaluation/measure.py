@@ -49,7 +49,7 @@ class Rows:
 
     def at_rate(self, rate: float) -> Array:
         """Weights (n,) that bring positives to ``rate``."""
-        return m.to_rate(self.labels, self.weights[None, :], rate)[0]
+        return np.asarray(m.to_rate(self.labels, self.weights[None, :], rate)[0])
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ def calibration_slope(labels: Array, scores: Array, weights: Array, start: Array
     which is accurate to first order (Davison and Hinkley, 1997, 7.2) and costs one product.
     """
     if start is not None:
-        return _newton_step(labels, _logit(scores), weights, start)[1]
+        return np.asarray(_newton_step(labels, _logit(scores), weights, start)[1])
     return np.array([calibration_line(labels, scores, row)[1] for row in weights])
 
 

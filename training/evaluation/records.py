@@ -171,7 +171,7 @@ class Evaluation(Frozen):
 
     def flat(self) -> dict[str, float]:
         """``<key>/<metric>`` -> value, and ``.../baseline``: what an experiment tracker logs."""
-        found = {}
+        found: dict[str, float] = {}
         for label in self.labels:
             found |= {f"{label.key}/{name}": value.value for name, value in label.model.figures.items()}
             if label.baseline:

@@ -74,7 +74,7 @@ def read_split(table: Any) -> Split:
         functionalities=list(table["functionality"]),
         families=list(table["family"]),
         target_groups=list(table["target_group"]),
-        target=_matrix(table, "target"),
+        target=(_matrix(table, "target") >= 0.5).astype(np.float64),
         mask=_matrix(table, "mask"),
         weight=np.asarray(table["weight"], dtype=np.float64),
     )

@@ -220,7 +220,7 @@ def tally(
         replicates: resamples behind the intervals of macro-F1 and AUC.
     """
     kept = np.flatnonzero(np.isfinite(scores))
-    scored = [cases[index] for index in kept]
+    scored = [cases[index] for index in kept.tolist()]
     board = _Board.of(scored, scores[kept], threshold)
     return SuiteResult(
         suite=suite,
@@ -264,7 +264,7 @@ class _Board:
 
     @property
     def passed(self) -> npt.NDArray[np.bool_]:
-        return self.flagged == self.harmful
+        return np.asarray(self.flagged == self.harmful)
 
     def share(self, chosen: npt.NDArray[np.bool_]) -> Interval | None:
         """Share of the weight of ``chosen`` that passes; None when there is none."""

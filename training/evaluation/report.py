@@ -1,0 +1,116 @@
+"""One self-contained HTML page, in French, from an evaluation alone: it can be made again from ``evaluation.json``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from serving.bundle import LEVELED, Interval
+
+from . import figures
+from .records import Evaluation, LabelEvaluation
+from .tables import LEVEL_TITLES, figure, percent
+
+#: Difference is told as such only when its interval leaves out zero.
+_BETTER, _WORSE, _EVEN = "mieux", "moins bien", "indécidable"
+
+
+def write_report(evaluation: Evaluation, path: Path) -> Path:
+    """Write the page."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(render(evaluation), encoding="utf-8")
+    return path
+
+
+def render(evaluation: Evaluation) -> str:
+    """The page as a string; every value is escaped."""
+    environment = Environment(
+        loader=PackageLoader("training.evaluation"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters.update(
+        figure=figure,
+        percent=percent,
+        plain=plain,
+        signed=signed,
+        standing=standing,
+        number=number,
+        points=points,
+        mark=mark,
+    )
+    return environment.get_template("report.html").render(
+        e=evaluation,
+        headline=headline(evaluation),
+        levels=LEVEL_TITLES,
+        leveled=[label for label in evaluation.labels if label.key in LEVELED],
+        **_drawn(evaluation),
+    )
+
+
+def _drawn(evaluation: Evaluation) -> dict[str, Any]:
+    others = [label for label in evaluation.labels if label.key not in LEVELED]
+    return {
+        "forest": figures.forest(evaluation) if evaluation.labels else None,
+        "panels": {label.key: figures.panel(label) for label in evaluation.labels if label.key in LEVELED},
+        "reliabilities": figures.reliabilities(others) if others else None,
+        "bars": {pair.model.label: figures.suite_bars(pair) for pair in evaluation.suites},
+        "lengths": figures.lengths(evaluation),
+    }
+
+
+def headline(evaluation: Evaluation) -> dict[str, int]:
+    """How many labels are better, worse or undecided against the baseline, by AUC."""
+    found = {_BETTER: 0, _WORSE: 0, _EVEN: 0}
+    for label in evaluation.labels:
+        if "auc" in label.difference:
+            found[standing(label.difference["auc"])] += 1
+    return found
+
+
+def standing(difference: Interval | None) -> str:
+    """``mieux``, ``moins bien`` or ``indécidable``, from the interval of a difference."""
+    if difference is None or difference.low <= 0 <= difference.high:
+        return _EVEN
+    return _BETTER if difference.value > 0 else _WORSE
+
+
+def mark(difference: Interval | None) -> str:
+    """CSS class of ``standing``."""
+    return {_BETTER: "better", _WORSE: "worse", _EVEN: "even"}[standing(difference)]
+
+
+def signed(difference: Interval | None) -> str:
+    """``+0,04 [+0,01 ; +0,07]``, or a dash."""
+    if difference is None:
+        return "–"
+    low, value, high = (f"{number:+.2f}" for number in (difference.low, difference.value, difference.high))
+    return f"{value} [{low} ; {high}]".replace(".", ",").replace("-", "−")
+
+
+def plain(found: Interval | None) -> str:
+    """The value alone, ``0,82``, or a dash."""
+    return "–" if found is None else f"{found.value:.2f}".replace(".", ",")
+
+
+def number(value: float) -> Markup:
+    """A count with thin spaces between thousands."""
+    return Markup(f"{value:,.0f}".replace(",", "&#8239;"))  # noqa: S704 digits only
+
+
+def points(label: LabelEvaluation) -> list[dict[str, Any]]:
+    """Lines of the table of operating points: one per level, with the figures of both models."""
+    return [
+        {
+            "level": title,
+            "threshold": label.model.thresholds.get(level),
+            "model": _at(label.model.figures, level),
+            "baseline": _at(label.baseline.figures, level) if label.baseline else {},
+        }
+        for level, title in LEVEL_TITLES.items()
+    ]
+
+
+def _at(found: dict[str, Interval], level: str) -> dict[str, Interval]:
+    return {name.removeprefix(f"{level}."): value for name, value in found.items() if name.startswith(f"{level}.")}

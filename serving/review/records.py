@@ -80,6 +80,7 @@ class EventKind(StrEnum):
     ESCALATED = "escalated"
     APPEALED = "appealed"
     REACH_CHANGED = "reach_changed"
+    ERASED = "erased"
 
 
 def _storable(value: str) -> str:

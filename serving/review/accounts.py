@@ -1,0 +1,214 @@
+"""Who may come in: API keys and people. Keeps keyed hashes of keys and session tokens, argon2 of passwords.
+
+Knows nothing of routes: what a role may do is decided by the doors, and by the queue for reading cases.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
+
+from serving.bundle.errors import Conflict, Forbidden, InputError, NotFound, nearest
+from serving.policy import SignIn
+
+from .database import reading, writing
+from .keyed import check_secret, keyed
+from .records import Account, Key, KeyKind, Role, Session
+from .tables import api_keys, people, sessions
+
+_TOKEN_BYTES = 32
+_LONGEST_PASSWORD = 1_000
+
+
+class Accounts:
+    """Keys, people and sessions of one database."""
+
+    def __init__(self, engine: Engine, secret: bytes, sign_in: SignIn) -> None:
+        """Work on ``engine``; ``secret`` keys the hashes, ``sign_in`` is the policy's section."""
+        self.engine = engine
+        self._secret = check_secret(secret)
+        self._rules = sign_in
+        self._hasher = PasswordHasher()
+        # Verified for unknown names, so that they take as long as known ones.
+        self._decoy = self._hasher.hash(secrets.token_urlsafe(_TOKEN_BYTES))
+
+    def create_key(self, name: str, kind: KeyKind | str) -> tuple[Key, str]:
+        """A new API key; its secret is given this once."""
+        plain = f"vigie_{secrets.token_urlsafe(_TOKEN_BYTES)}"
+        key = Key(secrets.token_hex(8), _named(name), _member(KeyKind, "kind", kind), _clock())
+        values = {"id": key.id, "name": key.name, "kind": key.kind.value, "created_at": key.created_at}
+        with writing(self.engine) as connection:
+            connection.execute(insert(api_keys).values(**values, digest=self._digest("key", plain)))
+        return key, plain
+
+    def list_keys(self) -> list[Key]:
+        """All keys, revoked ones included, oldest first."""
+        with reading(self.engine) as connection:
+            return [_key(row) for row in connection.execute(select(api_keys).order_by(api_keys.c.created_at))]
+
+    def revoke_key(self, key_id: str) -> Key:
+        """Shut a key out from now on; what it submitted stays.
+
+        Raises:
+            NotFound: no such key.
+        """
+        live = (api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
+        with writing(self.engine) as connection:
+            connection.execute(update(api_keys).where(*live).values(revoked_at=_clock()))
+            row = connection.execute(select(api_keys).where(api_keys.c.id == key_id)).first()
+        if row is None:
+            raise NotFound(f"no key {key_id[:64]!r}; `vigie key list` shows the ids")
+        return _key(row)
+
+    def authenticate_key(self, plain: str) -> Key | None:
+        """The live key that ``plain`` is the secret of."""
+        ours = (api_keys.c.digest == self._digest("key", plain), api_keys.c.revoked_at.is_(None))
+        with reading(self.engine) as connection:
+            row = connection.execute(select(api_keys).where(*ours)).first()
+        return _key(row) if row else None
+
+    def create_user(self, name: str, role: Role | str, password: str | None = None) -> tuple[Account, str | None]:
+        """A new person; without a password, a one-time one is returned, to be changed at the first sign-in.
+
+        Raises:
+            Conflict: the name is taken.
+            InputError: unknown role, or a password too short.
+        """
+        once = None if password is not None else secrets.token_urlsafe(12)
+        account = Account(secrets.token_hex(8), _named(name), _member(Role, "role", role), once is not None)
+        values = {
+            "id": account.id,
+            "name": account.name,
+            "role": account.role.value,
+            "password_hash": self._hashed(once or password or ""),
+            "must_change_password": int(account.must_change_password),
+            "created_at": _clock(),
+            "failures": 0,
+        }
+        with writing(self.engine) as connection:
+            if connection.scalar(select(people.c.id).where(people.c.name == account.name)):
+                raise Conflict(f"the name {account.name!r} is taken; choose another", code="name_taken")
+            connection.execute(insert(people).values(**values))
+        return account, once
+
+    def list_users(self) -> list[Account]:
+        """Everybody, by name."""
+        with reading(self.engine) as connection:
+            return [_account(row) for row in connection.execute(select(people).order_by(people.c.name))]
+
+    def change_password(self, account_id: str, old: str, new: str) -> None:
+        """Replace a password; other sessions of this person end.
+
+        Raises:
+            Forbidden: ``old`` is not the password, or the account is locked.
+            InputError: ``new`` is too short.
+        """
+        hashed = self._hashed(new)
+        with reading(self.engine) as connection:
+            row = connection.execute(select(people).where(people.c.id == account_id)).first()
+        if row is None or self._attempt(row.name, old, _clock()) is None:
+            raise Forbidden("the old password is not right, or the account is locked", code="wrong_password")
+        with writing(self.engine) as connection:
+            changes = {"password_hash": hashed, "must_change_password": 0}
+            connection.execute(update(people).where(people.c.id == account_id).values(**changes))
+            connection.execute(delete(sessions).where(sessions.c.person_id == account_id))
+
+    def sign_in(self, name: str, password: str, now: datetime | None = None) -> Session | None:
+        """Open a session; None when the name or password is wrong, and while the account is locked out."""
+        now = now or _clock()
+        row = self._attempt(name, password, now)
+        if row is None:
+            return None
+        session = Session(
+            secrets.token_urlsafe(_TOKEN_BYTES), _account(row), now + timedelta(hours=self._rules.session_hours)
+        )
+        values = {"person_id": row.id, "created_at": now, "expires_at": session.expires_at}
+        with writing(self.engine) as connection:
+            connection.execute(delete(sessions).where(sessions.c.expires_at < now))
+            connection.execute(insert(sessions).values(digest=self._digest("session", session.token), **values))
+        return session
+
+    def session(self, token: str, now: datetime | None = None) -> Account | None:
+        """Who holds ``token``, while its session lasts."""
+        ours = (sessions.c.digest == self._digest("session", token), sessions.c.expires_at > (now or _clock()))
+        query = select(people).join(sessions, sessions.c.person_id == people.c.id).where(*ours)
+        with reading(self.engine) as connection:
+            row = connection.execute(query).first()
+        return _account(row) if row else None
+
+    def sign_out(self, token: str) -> None:
+        """End a session."""
+        with writing(self.engine) as connection:
+            connection.execute(delete(sessions).where(sessions.c.digest == self._digest("session", token)))
+
+    def _attempt(self, name: str, password: str, now: datetime) -> Row[Any] | None:
+        """The person, when the password is right. Counted as a failure first, so that guesses in parallel count."""
+        with writing(self.engine) as connection:
+            row = self._counted(connection, name, now)
+        if not self._matches(row.password_hash if row else self._decoy, password) or row is None:
+            return None
+        with writing(self.engine) as connection:
+            cleared = {"failures": 0, "locked_until": None}
+            connection.execute(update(people).where(people.c.id == row.id).values(**cleared))
+        return row
+
+    def _counted(self, connection: Connection, name: str, now: datetime) -> Row[Any] | None:
+        row = connection.execute(select(people).where(people.c.name == name).with_for_update()).first()
+        if row is None or (row.locked_until is not None and row.locked_until > now):
+            return None
+        # After a lock-out the count starts again.
+        failures = 1 if row.locked_until is not None else row.failures + 1
+        locked = now + timedelta(minutes=self._rules.lock_minutes) if failures >= self._rules.failures else None
+        connection.execute(update(people).where(people.c.id == row.id).values(failures=failures, locked_until=locked))
+        return row
+
+    def _matches(self, hashed: str, password: str) -> bool:
+        try:
+            return len(password) <= _LONGEST_PASSWORD and self._hasher.verify(
+                hashed, password.encode("utf-8", "replace")
+            )
+        except (VerificationError, InvalidHashError):
+            return False
+
+    def _hashed(self, password: str) -> str:
+        shortest = self._rules.shortest_password
+        if not shortest <= len(password) <= _LONGEST_PASSWORD:
+            detail = f"the password has {len(password)} characters; expected {shortest} to {_LONGEST_PASSWORD}"
+            raise InputError(detail, code="bad_password", pointer="/password")
+        return self._hasher.hash(password)
+
+    def _digest(self, purpose: str, secret: str) -> str:
+        return keyed(self._secret, purpose, secret.encode("utf-8", "replace").decode())
+
+
+def _key(row: Row[Any]) -> Key:
+    return Key(row.id, row.name, KeyKind(row.kind), row.created_at, row.revoked_at)
+
+
+def _account(row: Row[Any]) -> Account:
+    return Account(row.id, row.name, Role(row.role), bool(row.must_change_password))
+
+
+def _named(name: str) -> str:
+    if not 1 <= len(name.strip()) <= 200 or not name.isprintable():
+        raise InputError("name must have 1 to 200 printable characters", code="bad_name", pointer="/name")
+    return name.strip()
+
+
+def _member(kind: Any, what: str, value: Any) -> Any:
+    known = [str(member) for member in kind]
+    if str(value) not in known:
+        detail = (
+            f"{what} {str(value)[:64]!r} is unknown{nearest(str(value), known)}; expected one of {', '.join(known)}"
+        )
+        raise InputError(detail, code=f"unknown_{what}", pointer=f"/{what}")
+    return kind(str(value))
+
+
+def _clock() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,125 @@
+"""Which case is next, and for whom: the claim order as steps that one index each can answer.
+
+Vital; then a legal deadline within the margin; then, with probability ``audit_share``, the audit draw; then
+authorities, trusted flaggers and ordinary cases by rank, ordinary ones first with probability ``ordinary_share``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, literal_column, or_, select
+
+from serving.priority import Lane
+
+from . import transitions
+from .audit import AUDIT, draw_audit
+from .places import Rules
+from .records import SENIORS, Account
+from .tables import cases
+
+#: A literal, not a parameter: only so do both databases see that the partial indexes apply.
+ONE = literal_column("1")
+WAITING = cases.c.waiting == ONE
+_LAPSED_AT_ONCE = 50
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the claim order.
+
+    Attributes:
+        name: kept with the claim: vital, due, or a lane.
+    """
+
+    name: str
+    where: ColumnElement[bool]
+    order_by: ColumnElement[Any]
+
+
+def steps(rules: Rules, now: datetime) -> tuple[Step, ...]:
+    """The steps without chance in them, which is also the order of the list on screen."""
+    by_rank = cases.c["rank"].desc()
+    horizon = now + rules.policy.claims.due_margin
+    distant = or_(cases.c.due_at.is_(None), cases.c.due_at > horizon)
+    vital, other = cases.c.vital == ONE, cases.c.vital == literal_column("0")
+    return (
+        Step("vital", vital, by_rank),
+        Step("due", and_(other, cases.c.due_at <= horizon), cases.c.due_at),
+        *(Step(str(lane), and_(other, distant, cases.c.lane == str(lane)), by_rank) for lane in Lane),
+    )
+
+
+def claim(connection: Connection, rules: Rules, analyst: Account, now: datetime) -> str | None:
+    """Hand the next case to ``analyst``; its id, or None when nothing waits for this analyst."""
+    _return_lapsed(connection, rules, now)
+    for name, case, probability in _candidates(connection, rules, analyst, now):
+        until = now + rules.policy.claims.lease
+        transitions.claim(
+            connection, rules.secret, case, analyst.id, now, until=until, through=name, probability=probability
+        )
+        return str(case.id)
+    return None
+
+
+def _candidates(
+    connection: Connection, rules: Rules, analyst: Account, now: datetime
+) -> Iterator[tuple[str, Row[Any], float | None]]:
+    """The best free case of each step, best step first; asked for one at a time."""
+    vital, due, *lanes = steps(rules, now)
+    share = rules.policy.claims
+    for step in (vital, due):
+        yield from _first_free(connection, step, analyst)
+    if rules.draw() < share.audit_share:
+        yield from ((AUDIT, case, share.audit_share * p) for case, p in draw_audit(connection, rules.draw))
+    if rules.draw() < share.ordinary_share:
+        lanes.sort(key=lambda step: step.name != Lane.ORDINARY)
+    for step in lanes:
+        yield from _first_free(connection, step, analyst)
+
+
+def _first_free(connection: Connection, step: Step, analyst: Account) -> Iterator[tuple[str, Row[Any], float | None]]:
+    query = (
+        select(cases)
+        .where(WAITING, step.where, _open_to(analyst))
+        .order_by(step.order_by)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    yield from ((step.name, case, None) for case in connection.execute(query))
+
+
+def _open_to(analyst: Account) -> ColumnElement[bool]:
+    """Not excluded by an earlier part in the case, and senior enough."""
+    unconcerned = or_(cases.c.not_by.is_(None), cases.c.not_by != analyst.id)
+    return unconcerned if analyst.role in SENIORS else and_(unconcerned, cases.c.senior_only == literal_column("0"))
+
+
+def _return_lapsed(connection: Connection, rules: Rules, now: datetime) -> None:
+    """Cases whose lease has ended wait again. A few at a time, so that no claim pays for many."""
+    query = (
+        select(cases)
+        .where(cases.c.lease_until < now)
+        .order_by(cases.c.lease_until)
+        .limit(_LAPSED_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    for case in connection.execute(query).all():
+        transitions.expire(connection, rules.secret, case, now)
+
+
+def in_claim_order(
+    connection: Connection, rules: Rules, columns: list[Any], limit: int, offset: int, now: datetime
+) -> list[Row[Any]]:
+    """Waiting cases as they would be claimed, chance left aside."""
+    found: list[Row[Any]] = []
+    for step in steps(rules, now):
+        missing = offset + limit - len(found)
+        if missing <= 0:
+            break
+        query = select(*columns).where(WAITING, step.where).order_by(step.order_by).limit(missing)
+        found += connection.execute(query).all()
+    return found[offset : offset + limit]

@@ -1,0 +1,178 @@
+"""Opens the database: address, durability, migrations, and transactions that speak of failures in words.
+
+Knows nothing of cases. ``reading`` and ``writing`` are the only ways in: on SQLite a write begins IMMEDIATE, so that it
+waits for its turn at once instead of failing half-way.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from serving.bundle.errors import ConfigError, Unavailable
+
+_BUSY_SECONDS = 30
+_WRITES = "vigie_writes"
+#: Names our migration and our sealer among the advisory locks of a PostgreSQL server.
+MIGRATION_LOCK = 8_315_001
+SEAL_LOCK = 8_315_002
+
+
+def open_database(url: str) -> Engine:
+    """The database at ``url``, created and migrated as needed; several processes may do this at once.
+
+    Args:
+        url: ``sqlite:///file.db`` or ``postgresql://user:password@host/name``.
+
+    Raises:
+        ConfigError: the address is not one of these, or the database was made by a newer Vigie.
+        Unavailable: it cannot be reached or written; names the address without its password.
+    """
+    address = _address(url)
+    engine = _sqlite(address) if address.get_backend_name() == "sqlite" else _postgresql(address)
+    try:
+        with writing(engine) as connection:
+            _migrate(connection, shown(engine))
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def shown(engine: Engine) -> str:
+    """The address of ``engine`` without its password."""
+    return engine.url.render_as_string(hide_password=True)
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A transaction that only reads."""
+    with _in_words(engine), engine.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that writes: all of it is durable when the block ends, or none."""
+    with _in_words(engine), engine.connect() as connection, connection.execution_options(**{_WRITES: True}).begin():
+        yield connection
+
+
+def is_postgresql(connection: Connection) -> bool:
+    """Whether the connection speaks to PostgreSQL."""
+    return connection.dialect.name == "postgresql"
+
+
+@contextmanager
+def _in_words(engine: Engine) -> Iterator[None]:
+    """A driver's error as ``Unavailable``. The driver's detail lines, which may quote a row, are left out."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        cause = str(error.orig).strip().splitlines() if isinstance(error, DBAPIError) else []
+        why = cause[0] if cause else type(error).__name__
+        detail = f"the database {shown(engine)} cannot be used: {why}; check that it runs and that it can be written"
+        raise Unavailable(detail, code="database_unavailable") from None
+
+
+def _address(url: str) -> URL:
+    try:
+        address = make_url(url)
+        backend = address.get_backend_name()
+    except (ArgumentError, NoSuchModuleError):
+        raise _bad_address("it is not an address") from None
+    if backend in ("postgresql", "postgres"):
+        return address.set(drivername="postgresql+psycopg")
+    if backend != "sqlite":
+        raise _bad_address(f"{backend!r} is not supported")
+    if not address.database or address.database == ":memory:":
+        raise _bad_address("a queue in memory would not survive a restart")
+    return address.set(drivername="sqlite+pysqlite")
+
+
+def _bad_address(why: str) -> ConfigError:
+    expected = "expected sqlite:///path/to/file.db or postgresql://user:password@host/name"
+    return ConfigError(f"VIGIE_DATABASE_URL: {why}; {expected}", pointer="VIGIE_DATABASE_URL")
+
+
+def _postgresql(address: URL) -> Engine:
+    return create_engine(address, pool_pre_ping=True, pool_size=16, max_overflow=16, hide_parameters=True)
+
+
+def _sqlite(address: URL) -> Engine:
+    path = Path(address.database or "")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        detail = f"the folder of the database {path} cannot be made: {error.strerror}; choose one that can be written"
+        raise Unavailable(detail, code="database_unavailable") from None
+    engine = create_engine(
+        address, pool_size=16, max_overflow=16, hide_parameters=True, connect_args={"timeout": _BUSY_SECONDS}
+    )
+    event.listen(engine, "connect", _on_sqlite_connect)
+    event.listen(engine, "begin", _on_sqlite_begin)
+    with _in_words(engine):
+        _write_ahead(engine)
+    return engine
+
+
+def _on_sqlite_connect(connection: Any, _record: Any) -> None:
+    """Durable at every commit, relations enforced; transactions are begun by us, not by the driver."""
+    connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _on_sqlite_begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(_WRITES) else "BEGIN")
+
+
+def _write_ahead(engine: Engine, patience: float = 10.0) -> None:
+    """Switch the file to WAL, which lasts. SQLite answers "locked" at once when two processes switch together."""
+    deadline = time.monotonic() + patience
+    while True:
+        raw = engine.raw_connection()
+        try:
+            raw.cursor().execute("PRAGMA journal_mode = WAL")
+            return
+        except Exception as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise Unavailable(
+                    f"the database {shown(engine)} cannot be written: {error}; check the rights of the file and folder",
+                    code="database_unavailable",
+                ) from None
+            time.sleep(0.05)
+        finally:
+            raw.close()
+
+
+def _migrate(connection: Connection, address: str) -> None:
+    """Bring the schema to the newest revision; one process at a time, in one transaction."""
+    if is_postgresql(connection):
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+    try:
+        command.upgrade(_alembic(connection), "head")
+    except CommandError:
+        newest = ScriptDirectory.from_config(_alembic(connection)).get_current_head()
+        detail = f"the database {address} was made by a newer Vigie than this one (which knows {newest}); upgrade Vigie"
+        raise ConfigError(detail, code="newer_schema") from None
+
+
+def _alembic(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", "serving.review:migrations")
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config

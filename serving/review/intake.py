@@ -1,0 +1,157 @@
+"""Receives cases: durable before it answers, idempotent per key and external id, a batch whole or not at all."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from serving.bundle.errors import Conflict, InputError
+
+from .database import is_postgresql
+from .events import GENESIS, link
+from .keyed import canonical, keyed, keyed_or_none
+from .places import Rules, facts_of_new, place
+from .records import EventKind, NewCase, Received, Source, State
+from .tables import cases, events
+
+_KNOWN = (cases.c.id, cases.c.external_id, cases.c.state, cases.c.body_digest)
+
+
+def receive(
+    connection: Connection, rules: Rules, new: Sequence[NewCase], source: Source, now: datetime
+) -> list[Received]:
+    """Store what is not known yet; see ``Queue.receive``."""
+    digests = _digests(rules.secret, new)
+    known = _known(connection, source, digests)
+    _refuse_changed(known.values(), digests)
+    firsts = {case.external_id: case for case in new if case.external_id not in known}
+    # Always in the same order, so that two overlapping batches wait for each other instead of deadlocking.
+    rows = [_row(rules, firsts[name], source, digests[name], now) for name in sorted(firsts)]
+    created = _insert(connection, rows) if rows else set()
+    known = _known(connection, source, digests)
+    _refuse_changed(known.values(), digests)
+    return [_receipt(known[case.external_id], created) for case in new]
+
+
+def _receipt(row: Row[Any], created: set[str]) -> Received:
+    """Of equal bodies in one batch, the first is the one that created the case."""
+    fresh = row.external_id in created
+    created.discard(row.external_id)
+    return Received(row.id, row.external_id, State(row.state), fresh)
+
+
+def _digests(secret: bytes, new: Sequence[NewCase]) -> dict[str, str]:
+    """Keyed digest of each body by external id.
+
+    Raises:
+        Conflict: the batch holds two bodies for one external id.
+    """
+    digests: dict[str, str] = {}
+    for case in new:
+        body = canonical(case.model_dump(mode="json", exclude_defaults=True))
+        digest = keyed(secret, "body", body)
+        if digests.setdefault(case.external_id, digest) != digest:
+            raise _conflict(case.external_id)
+    return digests
+
+
+def _known(connection: Connection, source: Source, digests: Iterable[str]) -> dict[str, Row[Any]]:
+    ours = (cases.c.key_id == source.key_id, cases.c.external_id.in_(list(digests)))
+    return {row.external_id: row for row in connection.execute(select(*_KNOWN).where(*ours))}
+
+
+def _refuse_changed(known: Iterable[Row[Any]], digests: dict[str, str]) -> None:
+    for row in known:
+        if row.body_digest != digests[row.external_id]:
+            raise _conflict(row.external_id)
+
+
+def _conflict(external_id: str) -> Conflict:
+    detail = f"external_id {external_id!r} was already used for another body; send a changed case under a new one"
+    return Conflict(detail, code="external_id_reused", pointer="/external_id")
+
+
+def _insert(connection: Connection, rows: list[dict[str, Any]]) -> set[str]:
+    """Insert cases and their first events; another process may insert the same at the same time, and then wins."""
+    insert_or_skip = postgresql.insert if is_postgresql(connection) else sqlite.insert
+    statement = insert_or_skip(cases).on_conflict_do_nothing(index_elements=["key_id", "external_id"])
+    first_events = [row.pop("first_event") for row in rows]
+    stored = set(connection.execute(statement.returning(cases.c.id), rows).scalars())
+    connection.execute(insert(events), [event for event in first_events if event["case_id"] in stored])
+    return {row["external_id"] for row in rows if row["id"] in stored}
+
+
+def _row(rules: Rules, case: NewCase, source: Source, digest: str, now: datetime) -> dict[str, Any]:
+    case_id = _new_id(now)
+    body = {"digest": digest, "text": keyed(rules.secret, "text", case.text), "key_kind": str(source.kind)}
+    event = link(
+        rules.secret,
+        case_id=case_id,
+        number=1,
+        at=now,
+        kind=EventKind.RECEIVED,
+        actor=source.key_id,
+        body=body,
+        prev_hash=GENESIS,
+    )
+    return {
+        "id": case_id,
+        "key_id": source.key_id,
+        "key_kind": str(source.kind),
+        "external_id": case.external_id,
+        "body_digest": digest,
+        "created_at": now,
+        **_content(rules.secret, case),
+        **_placed(rules, case, source, now),
+        "pending": 1,
+        "state": State.RECEIVED.value,
+        "waiting": 1,
+        "senior_only": 0,
+        "event_count": 1,
+        "head": event["hash"],
+        "first_event": event,
+    }
+
+
+def _content(secret: bytes, case: NewCase) -> dict[str, Any]:
+    """What was sent; people only as keyed hashes. An author and a target share a purpose, so that a raid shows."""
+    person = "person"
+    return {
+        "text": case.text,
+        "url": case.url,
+        "received_at": case.received_at,
+        "language": case.language,
+        "reach": case.reach,
+        "category": case.category,
+        "author": keyed_or_none(secret, person, case.author_id),
+        "target": keyed_or_none(secret, person, case.target_id),
+        "reporter": keyed_or_none(secret, "reporter", case.reporter.id if case.reporter else None),
+        "thread": [
+            {
+                "text": post.text,
+                "author": keyed_or_none(secret, person, post.author_id),
+                "at": post.at.isoformat() if post.at else None,
+            }
+            for post in case.thread
+        ],
+        "notice": case.notice.model_dump(mode="json", exclude_none=True) if case.notice else None,
+        "order_notice": case.order.model_dump(mode="json", exclude_none=True) if case.order else None,
+    }
+
+
+def _placed(rules: Rules, case: NewCase, source: Source, now: datetime) -> dict[str, Any]:
+    try:
+        return place(rules, facts_of_new(case, source, now), None, None)
+    except InputError as error:
+        detail = f"case {case.external_id!r}: {error.detail}"
+        raise InputError(detail, code=error.code, pointer=error.pointer) from None
+
+
+def _new_id(now: datetime) -> str:
+    """32 hexadecimal characters, growing with time so that an index is filled at its end."""
+    return f"{int(now.timestamp() * 1000):012x}{secrets.token_hex(10)}"

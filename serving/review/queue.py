@@ -1,0 +1,267 @@
+"""The queue: each method is one transaction. Knows nothing of HTTP; texts leave it only by ``claim`` and ``get``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, update
+
+from serving.bundle.errors import Conflict, Forbidden, InputError, nearest
+from serving.bundle.taxonomy import Taxonomy
+from serving.policy import Policy
+
+from . import claims, events, intake, retention, scoring, seals, transitions, views
+from .database import reading, writing
+from .keyed import check_secret
+from .places import Rules, facts_of_stored, place_again
+from .records import (
+    READERS,
+    Account,
+    Case,
+    CaseRow,
+    ChainReport,
+    Changes,
+    DecisionForm,
+    NewCase,
+    Received,
+    Source,
+    State,
+    Stats,
+)
+from .tables import cases
+
+
+class Queue:
+    """Cases from receipt to decision, on one database; safe to use from many threads and processes."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        policy: Policy,
+        taxonomy: Taxonomy,
+        secret: bytes,
+        *,
+        draw: Callable[[], float] | None = None,
+    ) -> None:
+        """Work on ``engine`` (``open_database``).
+
+        Args:
+            secret: at least 16 bytes; keys every hash that stands for a person, a body or an event.
+            draw: uniform numbers in [0, 1); the system's randomness by default.
+        """
+        self.engine = engine
+        chance = {"draw": draw} if draw else {}
+        self.rules = Rules(policy, taxonomy, check_secret(secret), **chance)
+
+    def receive(self, new: Sequence[NewCase], *, source: Source, now: datetime | None = None) -> list[Received]:
+        """Store cases; they are on disk when this returns.
+
+        A body already known under its external id for this key is answered again, ``created`` False.
+
+        Raises:
+            Conflict: an external id is known for another body; nothing of the batch is stored.
+            InputError: an order names an unknown kind.
+        """
+        with writing(self.engine) as connection:
+            return intake.receive(connection, self.rules, new, source, now or _clock())
+
+    def score_pending(self, classifier: scoring.Scorer, limit: int = 64, now: datetime | None = None) -> int:
+        """Have up to ``limit`` unscored cases judged, oldest first; returns how many were handled.
+
+        A case that the classifier cannot score keeps the reason and stays claimable.
+        """
+        return scoring.score_pending(self.engine, self.rules, classifier, limit, now or _clock())
+
+    def top(self, limit: int = 50, offset: int = 0, now: datetime | None = None) -> list[CaseRow]:
+        """Waiting cases in claim order, chance (audit draw, ordinary share) left aside."""
+        with reading(self.engine) as connection:
+            columns = list(views.ROW_COLUMNS)
+            rows = claims.in_claim_order(connection, self.rules, columns, limit, offset, now or _clock())
+            return [views.row_of(row) for row in rows]
+
+    def claim(self, analyst: Account, now: datetime | None = None) -> Case | None:
+        """Hand the next case to ``analyst`` for the length of a lease; None when nothing waits for them.
+
+        Raises:
+            Forbidden: the role reads no cases.
+        """
+        self._may_read(analyst)
+        with writing(self.engine) as connection:
+            case_id = claims.claim(connection, self.rules, analyst, now or _clock())
+            return views.find_case(connection, case_id) if case_id else None
+
+    def held(self, analyst: Account) -> list[CaseRow]:
+        """What ``analyst`` has claimed and not finished."""
+        with reading(self.engine) as connection:
+            return views.held_by(connection, analyst.id)
+
+    def heartbeat(self, case_id: str, analyst: Account, now: datetime | None = None) -> datetime:
+        """Renew the lease; returns its new end.
+
+        Raises:
+            Conflict: the case is no longer this analyst's.
+        """
+        until = (now or _clock()) + self.rules.policy.claims.lease
+        with writing(self.engine) as connection:
+            self._own(connection, case_id, analyst)
+            connection.execute(update(cases).where(cases.c.id == case_id).values(lease_until=until))
+        return until
+
+    def release(self, case_id: str, analyst: Account, note: str = "", now: datetime | None = None) -> CaseRow:
+        """Give a claimed case back."""
+
+        def move(connection: Connection, case: Row[Any], moment: datetime) -> None:
+            transitions.release(connection, self.rules.secret, case, analyst.id, note, moment)
+
+        return self._on_own(case_id, analyst, now, move)
+
+    def decide(self, case_id: str, analyst: Account, form: DecisionForm, now: datetime | None = None) -> CaseRow:
+        """Record the analyst's finding and action.
+
+        Raises:
+            InputError: the ground or the action is unknown, or they contradict the finding.
+            Conflict: the case is no longer this analyst's: somebody else decided or claimed it.
+        """
+        _check_form(form, self.rules.policy, self.rules.taxonomy)
+
+        def move(connection: Connection, case: Row[Any], moment: datetime) -> None:
+            transitions.decide(connection, self.rules.secret, case, analyst.id, form, moment)
+
+        return self._on_own(case_id, analyst, now, move)
+
+    def escalate(
+        self, case_id: str, analyst: Account, note: str = "", *, vital: bool = False, now: datetime | None = None
+    ) -> CaseRow:
+        """Pass a claimed case on to a senior; ``vital`` puts it before everything."""
+
+        def move(connection: Connection, case: Row[Any], moment: datetime) -> None:
+            placed = place_again(self.rules, case, facts_of_stored(case, escalated_vital=vital))
+            transitions.escalate(connection, self.rules.secret, case, analyst.id, note, moment, placed)
+
+        return self._on_own(case_id, analyst, now, move)
+
+    def appeal(self, case_id: str, by: Account | Source, note: str = "", now: datetime | None = None) -> CaseRow:
+        """Contest a decision: the case waits for an analyst other than the one who decided.
+
+        Raises:
+            Conflict: the case is not decided, or its appeal already is.
+        """
+        with writing(self.engine) as connection:
+            case = transitions.lock(connection, case_id)
+            transitions.appeal(connection, self.rules.secret, case, _actor(by), note, now or _clock())
+            return views.find_row(connection, case_id)
+
+    def change_reach(self, case_id: str, reach: int, by: Account | Source, now: datetime | None = None) -> CaseRow:
+        """A text has been seen by more people: its rank is written again."""
+        if reach < 0:
+            raise InputError(f"reach {reach} must be at least 0", pointer="/reach")
+        with writing(self.engine) as connection:
+            case = transitions.lock(connection, case_id)
+            placed = place_again(self.rules, case, facts_of_stored(case, reach=reach))
+            changes = placed | {"reach": reach}
+            transitions.change_reach(connection, self.rules.secret, case, _actor(by), now or _clock(), changes)
+            return views.find_row(connection, case_id)
+
+    def get(self, case_id: str) -> Case:
+        """Everything about one case, its text included.
+
+        Raises:
+            NotFound: no such case.
+        """
+        with reading(self.engine) as connection:
+            return views.find_case(connection, case_id)
+
+    def same_target(self, case_id: str, limit: int = 20) -> list[CaseRow]:
+        """Other cases that aim at the same person, newest first; none when no target is known."""
+        with reading(self.engine) as connection:
+            return views.same_target(connection, case_id, limit)
+
+    def changed_since(self, cursor: int = 0, limit: int = 500, *, key_id: str | None = None) -> Changes:
+        """Cases that changed after ``cursor`` (0 at first), in the order in which events were sealed.
+
+        Every change committed before the call is seen by following the cursors; ``key_id`` keeps to one key's cases.
+        """
+        self.seal()
+        with reading(self.engine) as connection:
+            return views.changed_since(connection, cursor, limit, key_id)
+
+    def stats(self, now: datetime | None = None) -> Stats:
+        """The queue in figures."""
+        with reading(self.engine) as connection:
+            return views.stats(connection, self.rules, now or _clock())
+
+    def seal(self, now: datetime | None = None) -> int:
+        """Number the events committed so far and chain their digests; returns how many were new."""
+        with reading(self.engine) as connection:
+            if not seals.unsealed(connection):
+                return 0
+        sealed = 0
+        while True:
+            with writing(self.engine) as connection:
+                count = seals.seal(connection, self.rules.secret, now or _clock())
+            sealed += count
+            if count < seals.LARGEST_SEAL:
+                return sealed
+
+    def verify_chain(self, case_id: str | None = None) -> ChainReport:
+        """Check the events of one case, or of all with the seals; the first that does not hold is named."""
+        with reading(self.engine) as connection:
+            return events.verify(connection, self.rules.secret, case_id)
+
+    def erase_expired(self, now: datetime | None = None) -> int:
+        """Erase what the policy's retention no longer allows to keep; returns how many cases, a batch at most."""
+        with writing(self.engine) as connection:
+            return retention.erase_expired(connection, self.rules, now or _clock())
+
+    def _on_own(
+        self,
+        case_id: str,
+        analyst: Account,
+        now: datetime | None,
+        move: Callable[[Connection, Row[Any], datetime], None],
+    ) -> CaseRow:
+        with writing(self.engine) as connection:
+            move(connection, self._own(connection, case_id, analyst), now or _clock())
+            return views.find_row(connection, case_id)
+
+    def _own(self, connection: Connection, case_id: str, analyst: Account) -> Row[Any]:
+        """The case, locked, when ``analyst`` holds it. An ended lease still counts until somebody else claims."""
+        self._may_read(analyst)
+        case = transitions.lock(connection, case_id)
+        if case.state == State.CLAIMED and case.claimed_by == analyst.id:
+            return case
+        whose = "claimed by somebody else" if case.state == State.CLAIMED else case.state
+        raise Conflict(f"case {case_id} is {whose}, not claimed by you; claim the next one", code="not_claimed_by_you")
+
+    @staticmethod
+    def _may_read(analyst: Account) -> None:
+        if analyst.role not in READERS:
+            raise Forbidden(f"the role {analyst.role} reads no cases; sign in as {', '.join(sorted(READERS))}")
+
+
+def _check_form(form: DecisionForm, policy: Policy, taxonomy: Taxonomy) -> None:
+    action = policy.action(form.action)
+    if action is None:
+        known = [offered.key for offered in policy.offered_actions()]
+        detail = f"action {form.action!r} is unknown{nearest(form.action, known)}; expected one of {', '.join(known)}"
+        raise InputError(detail, code="unknown_action", pointer="/action")
+    finding = "illegal" if form.illegal else "legal"
+    if finding not in action.after:
+        detail = f"action {form.action!r} does not follow a finding of {finding}; choose another"
+        raise InputError(detail, code="contradiction", pointer="/action")
+    if form.ground is None and form.illegal:
+        raise InputError("ground is required when illegal is true", code="missing_ground", pointer="/ground")
+    if form.ground is not None and taxonomy.ground(form.ground) is None:
+        known = [ground.key for ground in taxonomy.grounds]
+        detail = f"ground {form.ground!r} is unknown{nearest(form.ground, known)}; take a key of the taxonomy's grounds"
+        raise InputError(detail, code="unknown_ground", pointer="/ground")
+
+
+def _actor(by: Account | Source) -> str:
+    return by.id if isinstance(by, Account) else by.key_id
+
+
+def _clock() -> datetime:
+    return datetime.now(UTC)

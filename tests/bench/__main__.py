@@ -1,0 +1,28 @@
+"""Speed, as ratios within one run: absolute figures on shared machines mean little.
+
+make bench
+python -m tests.bench classifier --texts 40
+python -m tests.bench service
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from . import classifier, service
+
+PARTS = {"classifier": classifier.run, "service": service.run}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="what to measure (default: all)")
+    parser.add_argument("--texts", type=int, default=60, help="texts per round of the classifier")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds; the median is told")
+    arguments = parser.parse_args()
+    for part in arguments.parts or PARTS:
+        PARTS[part](arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -71,7 +71,7 @@ def _own(rng: random.Random, case: int, instance: int) -> dict:
         sign = "citation"
     shown = sign if harmful or case % 8 == 1 else ""
     truth = set(SIGNS[sign]) if harmful and sign != "citation" else set()
-    line = _line(rng, shown, truth, dict.fromkeys(OUTPUT_KEYS, 1.0), source="vigie", group=f"case{case}", weight=0.5)
+    line = _line(rng, shown, truth, dict.fromkeys(OUTPUT_KEYS, 1.0), source="vigie", group=f"case{case}", weight=0.3)
     kind = "attaque" if family in truth else "innocent"
     return line | {
         "case_id": f"{family}-{case}",

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,7 +44,13 @@ _BATCH = 512
 
 
 def evaluate_bundle(
-    bundle_path: Path, recipe: Recipe, prepared: Any, out_dir: Path, *, replicates: int = REPLICATES
+    bundle_path: Path,
+    recipe: Recipe,
+    prepared: Any,
+    out_dir: Path,
+    *,
+    titles: Mapping[str, str] | None = None,
+    replicates: int = REPLICATES,
 ) -> Evaluation:
     """Evaluate the bundle at ``bundle_path``; write ``evaluation.json`` and ``evaluation.html`` into ``out_dir``.
 
@@ -53,13 +59,14 @@ def evaluate_bundle(
         recipe: the one that made it; gives the seed, the rates and the class-weight bound.
         prepared: ``training.data.prepare.Prepared``: its ``tables`` hold train, validation and test.
         out_dir: made when absent.
+        titles: French titles of our functionalities (``training.evaluation.own.titles``); their keys when not given.
         replicates: resamples behind each interval.
 
     Raises:
         BundleError: the bundle is incomplete or altered.
         ConfigError: the prepared rows lack a column.
     """
-    evaluation = evaluate(open_bundle(bundle_path), recipe, prepared, replicates=replicates)
+    evaluation = evaluate(open_bundle(bundle_path), recipe, prepared, titles=titles, replicates=replicates)
     write_evaluation(evaluation, out_dir)
     return evaluation
 
@@ -75,22 +82,31 @@ def write_evaluation(evaluation: Evaluation, out_dir: Path, *, sealed_as: str | 
     return write_json(named, out_dir / "evaluation.json"), write_report(named, out_dir / "evaluation.html")
 
 
-def evaluate(bundle: Bundle, recipe: Recipe, prepared: Any, *, replicates: int = REPLICATES) -> Evaluation:
+def evaluate(
+    bundle: Bundle,
+    recipe: Recipe,
+    prepared: Any,
+    *,
+    titles: Mapping[str, str] | None = None,
+    replicates: int = REPLICATES,
+) -> Evaluation:
     """Everything the report shows, writing nothing; the baseline is trained here, on the rows the encoder learnt from.
 
     Arguments as ``evaluate_bundle``; ``bundle`` is open.
     """
     with closing(Classifier(bundle)) as classifier:
-        return _evaluate(classifier, recipe, prepared, replicates)
+        return _evaluate(classifier, recipe, prepared, dict(titles or {}), replicates)
 
 
-def _evaluate(classifier: Classifier, recipe: Recipe, prepared: Any, replicates: int) -> Evaluation:
+def _evaluate(
+    classifier: Classifier, recipe: Recipe, prepared: Any, titles: Mapping[str, str], replicates: int
+) -> Evaluation:
     train, validation, test = (read_split(prepared.tables[name]) for name in ("train", "validation", "test"))
     log.info("evaluation: scoring %d test rows with the served model", len(test))
     model = served(classifier, test.texts)
     log.info("evaluation: training the baseline on %d rows", len(train))
     baseline = yardstick(train, validation, test, classifier.manifest, recipe)
-    bench = Bench(test, {MODEL: model, BASELINE: baseline}, replicates, recipe.seed)
+    bench = Bench(test, {MODEL: model, BASELINE: baseline}, replicates, recipe.seed, titles)
     log.info("evaluation: intervals from %d resamples", replicates)
     return Evaluation(
         **_identity(classifier, recipe),
@@ -179,12 +195,14 @@ class Bench:
         test: the test split, n rows.
         scored: model name -> label key -> scores (n,) and thresholds.
         replicates, seed: of the resamples.
+        titles: of functionalities, by key.
     """
 
     test: Split
     scored: dict[str, dict[str, Scored]]
     replicates: int
     seed: int
+    titles: Mapping[str, str] = field(default_factory=dict)
 
     def label(self, key: str) -> LabelEvaluation | None:
         """``key`` on the rows that judge it; None where they hold too few positives or negatives."""
@@ -256,8 +274,10 @@ class Bench:
         )
         if family not in self.scored[MODEL] or not (chosen := own & self.test.annotated(family)).any():
             return None
-        kept = np.flatnonzero(chosen)
-        cases = [self._case(row, family) for row in kept.tolist()]
+        kept = np.flatnonzero(chosen).tolist()
+        # Row weights carry the recipe's factors; here each template weighs one, whatever the recipe.
+        instances = Counter(self.test.case_ids[row] for row in kept)
+        cases = [self._case(row, family, 1 / instances[self.test.case_ids[row]]) for row in kept]
         results = {
             name: tally(
                 cases,
@@ -267,13 +287,13 @@ class Bench:
                 label=family,
                 level="probable",
                 threshold=flag_threshold(model.label, "probable"),
-                titles={},
+                titles=self.titles,
             )
             for name, model in self._models(family, chosen).items()
         }
         return SuitePair(model=results[MODEL], baseline=results.get(BASELINE))
 
-    def _case(self, row: int, family: str) -> Case:
+    def _case(self, row: int, family: str, weight: float) -> Case:
         test = self.test
         return Case(
             text="",
@@ -281,7 +301,7 @@ class Bench:
             harmful=test.target[row, OUTPUT_KEYS.index(family)] > 0.5,
             target=test.target_groups[row],
             group=test.groups[row],
-            weight=float(test.weight[row]),
+            weight=weight,
         )
 
     def _models(self, key: str, chosen: npt.NDArray[np.bool_]) -> dict[str, Scored]:

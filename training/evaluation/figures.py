@@ -147,7 +147,7 @@ def _points(axes: Axes, measured: Measured, x: str, y: str, *, legend: bool = Fa
                 color="white",
                 markeredgecolor=INK,
                 markersize=7,
-                label=LEVEL_TITLES[level],
+                label=LEVEL_TITLES[level] if legend else None,
             )
     if legend and axes.get_legend_handles_labels()[0]:
         axes.legend(loc="best", fontsize=8)
@@ -196,7 +196,7 @@ def _score_shares(axes: Axes, label: LabelEvaluation) -> None:
     axes.set_title("Scores de Vigie", pad=14)
     axes.set_xlabel("Probabilité annoncée")
     axes.set_ylabel("Part des textes")
-    axes.legend(loc="upper right", fontsize=8)
+    axes.legend(loc="upper center", fontsize=8)
 
 
 _MARKERS_TEXT = {"tres_probable": "▲", "probable": "●", "possible": "■"}

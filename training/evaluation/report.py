@@ -37,13 +37,14 @@ def render(evaluation: Evaluation) -> str:
         signed=signed,
         standing=standing,
         number=number,
+        rate=rate,
         points=points,
         mark=mark,
     )
     return environment.get_template("report.html").render(
         e=evaluation,
         headline=headline(evaluation),
-        levels=LEVEL_TITLES,
+        families={label.key: label.title for label in evaluation.labels},
         leveled=[label for label in evaluation.labels if label.key in LEVELED],
         **_drawn(evaluation),
     )
@@ -97,6 +98,11 @@ def plain(found: Interval | None) -> str:
 def number(value: float) -> Markup:
     """A count with thin spaces between thousands."""
     return Markup(f"{value:,.0f}".replace(",", "&#8239;"))  # noqa: S704 digits only
+
+
+def rate(value: float) -> str:
+    """A share as ``12,5 %``."""
+    return f"{100 * value:.1f} %".replace(".", ",")
 
 
 def points(label: LabelEvaluation) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from serving.bundle import OUTPUT_KEYS, ConfigError
 from .measure import Rows
 from .metrics import Array
 
-COLUMNS = ("text", "source", "group", "functionality", "family", "target_group", "target", "mask", "weight")
+COLUMNS = ("text", "source", "group", "case_id", "functionality", "family", "target_group", "target", "mask", "weight")
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Split:
 
     Attributes:
         texts, sources, groups: (n,) lists.
-        functionalities, families, target_groups: (n,) lists; empty strings but for our own cases.
+        case_ids, functionalities, families, target_groups: (n,) lists; empty strings but for our own cases.
         target: (n, 22) of 0 and 1, in the order of ``OUTPUT_KEYS``.
         mask: (n, 22): 0 unknown, between 0 and 1 presumed negative, 1 annotated.
         weight: (n,) weight of each row.
@@ -30,6 +30,7 @@ class Split:
     texts: list[str]
     sources: list[str]
     groups: list[str]
+    case_ids: list[str]
     functionalities: list[str]
     families: list[str]
     target_groups: list[str]
@@ -71,6 +72,7 @@ def read_split(table: Any) -> Split:
         texts=list(table["text"]),
         sources=list(table["source"]),
         groups=list(table["group"]),
+        case_ids=list(table["case_id"]),
         functionalities=list(table["functionality"]),
         families=list(table["family"]),
         target_groups=list(table["target_group"]),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -156,7 +156,7 @@ def run_cases(
     suite: str,
     label: str,
     level: str = "probable",
-    titles: dict[str, str] | None = None,
+    titles: Mapping[str, str] | None = None,
     file: Path | None = None,
 ) -> SuiteResult:
     """Score ``cases`` with the classifier that serves, and tally them.
@@ -206,7 +206,7 @@ def tally(
     label: str,
     level: str,
     threshold: float | None,
-    titles: dict[str, str],
+    titles: Mapping[str, str],
     file: Path | None = None,
     replicates: int = 500,
 ) -> SuiteResult:
@@ -274,7 +274,7 @@ class _Board:
         return wilson(min(float(weights @ self.passed[chosen]), float(weights.sum())), float(weights.sum()))
 
 
-def _functionalities(cases: Sequence[Case], board: _Board, titles: dict[str, str]) -> tuple[Functionality, ...]:
+def _functionalities(cases: Sequence[Case], board: _Board, titles: Mapping[str, str]) -> tuple[Functionality, ...]:
     """Harmful first, each in order of appearance; a functionality with both answers gives two lines."""
     members: dict[tuple[str, bool], list[int]] = {}
     for index, case in enumerate(cases):

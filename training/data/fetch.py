@@ -30,8 +30,20 @@ def fetch(card: Card, settings: Settings) -> dict[str, Path]:
     return {file.path: _fetch_file(card, file, settings) for file in card.files}
 
 
+def at_hand(card: Card, settings: Settings) -> bool:
+    """Every file of ``card`` is in the cache or the mirror; digests are not read here."""
+    return all(
+        _cached(file, settings).is_file() or ((path := mirror_path(card, file, settings.mirror)) and path.is_file())
+        for file in card.files
+    )
+
+
+def _cached(file: SourceFile, settings: Settings) -> Path:
+    return settings.cache / "sources" / file.sha256
+
+
 def _fetch_file(card: Card, file: SourceFile, settings: Settings) -> Path:
-    cached = settings.cache / "sources" / file.sha256
+    cached = _cached(file, settings)
     if cached.is_file() and file_sha256(cached) == file.sha256:
         return cached
     mirrored = mirror_path(card, file, settings.mirror)
@@ -47,7 +59,7 @@ def mirror_path(card: Card, file: SourceFile, mirror: Path | None) -> Path | Non
 
 
 def _download(card: Card, file: SourceFile, target: Path, mirror: Path | None) -> Path:
-    target.parent.mkdir(parents=True, exist_ok=True)
+    writable(target.parent)
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         _stream(file, draft)
@@ -58,6 +70,29 @@ def _download(card: Card, file: SourceFile, target: Path, mirror: Path | None) -
     finally:
         draft.unlink(missing_ok=True)
     return target
+
+
+def writable(folder: Path) -> Path:
+    """``folder``, made when absent.
+
+    Raises:
+        Unavailable: it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(
+            f"cache folder {folder}: {error.strerror}; set VIGIE_CACHE to a folder you may write to",
+            code="cache_unwritable",
+            pointer="VIGIE_CACHE",
+        ) from None
+    if not os.access(folder, os.W_OK):
+        raise Unavailable(
+            f"cache folder {folder} is read-only; set VIGIE_CACHE to a folder you may write to",
+            code="cache_unwritable",
+            pointer="VIGIE_CACHE",
+        )
+    return folder
 
 
 def _stream(file: SourceFile, draft: Path) -> None:

@@ -45,8 +45,8 @@ def seal_splits(splits: Mapping[str, list[Example]], threshold: float) -> tuple[
         pairs, _ = exact_pairs(sets[yielding], sets[protected], threshold)
         gone = {left for left, _ in pairs}
         removed[yielding] += len(gone)
-        for table in (sealed, sets):
-            table[yielding] = [item for place, item in enumerate(table[yielding]) if place not in gone]
+        sealed[yielding] = [example for place, example in enumerate(sealed[yielding]) if place not in gone]
+        sets[yielding] = [shingle_set for place, shingle_set in enumerate(sets[yielding]) if place not in gone]
     for yielding, protected in _FRONTIERS:
         pairs, alike = exact_pairs(sets[yielding], sets[protected], threshold)
         assert not pairs, f"{len(pairs)} copies left between {yielding} and {protected}"

@@ -24,6 +24,7 @@ from .cases import OwnCases, load_cases
 from .digests import digest_of, file_sha256, value_sha256
 from .duplicates import deduplicate
 from .examples import OWN, Example, own_examples, source_examples
+from .fetch import writable
 from .leakage import seal_splits
 from .recipe import OWN_CLASS, DataRecipe
 from .report import DataReport, SourceNotes, build_report, read_report, write_report
@@ -161,7 +162,7 @@ def _temperature_factors(totals: Mapping[str, float], temperature: float) -> dic
 
 def _write(folder: Path, splits: Mapping[str, list[Example]], report: DataReport) -> None:
     """Tables, then the report, in a draft folder that takes its name at the end: a folder that exists is whole."""
-    draft = folder.with_name(f".{folder.name}.{os.getpid()}")
+    draft = writable(folder.parent) / f".{folder.name}.{os.getpid()}"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     datasets.DatasetDict({name: _table(splits[name]) for name in SPLITS}).save_to_disk(str(draft / "tables"))

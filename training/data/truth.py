@@ -86,6 +86,6 @@ def merge(truths: Sequence[Truth]) -> tuple[Truth, frozenset[str]]:
     annotated = masks >= 1.0
     yes = (annotated & (targets > 0.5)).any(axis=0)
     no = (annotated & (targets <= 0.5)).any(axis=0)
-    mask = np.where(yes & no, 0.0, masks.max(axis=0)).astype(np.float32)
-    merged = Truth((yes & ~no).astype(np.float32), mask, max(t.weight for t in truths))
+    mask = np.asarray(np.where(yes & no, 0.0, masks.max(axis=0)), np.float32)
+    merged = Truth(np.asarray(yes & ~no, np.float32), mask, max(t.weight for t in truths))
     return merged, frozenset(OUTPUT_KEYS[place] for place in np.flatnonzero(yes & no))

@@ -31,6 +31,8 @@ __all__ = ["Facts", "Lane", "OrderFacts", "Policy", "Priority", "all_levels", "l
 QUEUE_LEVEL = "possible"
 
 _LEAST_HARM = 1e-6
+#: A context that lowers the harm by less than one per cent is not worth a sentence.
+_TOLD_CONTEXT = 0.99
 
 
 class Lane(StrEnum):
@@ -258,7 +260,7 @@ def _harm_words(harm: _Harm, facts: Facts, verdict: Verdict | None) -> Iterator[
         product = _number(harm.probability * harm.severity)
         factors = f"probabilité {_number(harm.probability)} × sévérité {_number(harm.severity, 1)}"
         yield f"Gravité : « {harm.title} »{level}, {factors} = {product}"
-    if harm.context < 1:
+    if harm.context <= _TOLD_CONTEXT:
         yield f"Contexte protégé : priorité abaissée de {_number(100 * (1 - harm.context), 0)} %"
     if facts.reach:
         yield f"Portée : {_thousands(facts.reach)} vues, × {_number(harm.reach)}"

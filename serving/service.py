@@ -1,0 +1,239 @@
+"""Wires the rooms into one service; BentoML is the shell: workers, health, metrics, packaging.
+
+    bentoml serve serving.service:VigieService        (or: vigie serve)
+
+Knows who is connected to whom. Each worker opens the database at once, loads the bundle in the background (readiness is
+503 meanwhile), then keeps a thread that scores received cases and seals new events, stopped at shutdown.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from dataclasses import dataclass
+
+import bentoml
+from fastapi import FastAPI
+from sqlalchemy.engine import Engine
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
+from starlette.types import Receive, Scope, Send
+
+from serving.api import create_app
+from serving.api.auth import Doors, Gate
+from serving.api.journal import Journal, start_logging
+from serving.api.limits import BodyLimit
+from serving.api.meters import Meters
+from serving.api.problems import note_unexpected, problem_of
+from serving.bundle import Taxonomy, load_taxonomy, open_bundle
+from serving.bundle.errors import Unavailable, VigieError
+from serving.classifier import Classifier
+from serving.console import Desk, Words, create_console
+from serving.policy import Policy, load_policy
+from serving.review import Accounts, Queue, open_database
+from serving.settings import Settings
+
+# BentoML reads it when it starts to serve, after this import: nothing is reported to anybody.
+os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
+
+log = logging.getLogger("vigie.service")
+
+#: Seconds for one request; 2,000 long texts on a slow machine take minutes.
+_TIMEOUT = 600
+#: Seconds between two looks at the queue when nobody says that a case came.
+_IDLE = 2.0
+#: Seconds between two erasures of what retention ends.
+_ERASE_EVERY = 3600.0
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """What a worker has opened before any model is loaded."""
+
+    settings: Settings
+    taxonomy: Taxonomy
+    policy: Policy
+    secret: bytes
+    engine: Engine
+    queue: Queue
+    accounts: Accounts
+
+    @classmethod
+    def open(cls, settings: Settings) -> Rooms:
+        """Open the database and read the authored files.
+
+        Raises:
+            VigieError: which file or address, and what was expected.
+        """
+        taxonomy, policy = load_taxonomy(settings.taxonomy_path), load_policy(settings.policy_path)
+        secret = settings.secret()
+        engine = open_database(settings.database_url)
+        queue = Queue(engine, policy, taxonomy, secret)
+        accounts = Accounts(engine, secret, policy.sign_in)
+        return cls(settings, taxonomy, policy, secret, engine, queue, accounts)
+
+
+def assemble(rooms: Rooms, classifier: Classifier, meters: Meters, pump: Pump) -> FastAPI:
+    """The whole application: ``/v1`` and ``/console``. It must run behind the gate."""
+    app = create_app(classifier, rooms.queue, rooms.secret, meters=meters, on_received=pump.wake)
+    words = Words(rooms.taxonomy, rooms.policy)
+    app.mount("/console", create_console(Desk(rooms.queue, rooms.accounts, words, rooms.secret, meters)))
+    app.add_route("/", _to_console, include_in_schema=False)
+    return app
+
+
+async def _to_console(request: Request) -> RedirectResponse:
+    return RedirectResponse("/console/", 303)
+
+
+class Pump(threading.Thread):
+    """Scores received cases and seals new events, until stopped. One per worker; the queue keeps them apart."""
+
+    def __init__(self, queue: Queue, classifier: Classifier) -> None:
+        super().__init__(name="vigie-pump", daemon=True)
+        self._queue = queue
+        self._classifier = classifier
+        self._awake = threading.Event()
+        self._stopping = False
+        self._erased_at = -_ERASE_EVERY
+
+    def wake(self) -> None:
+        """Say that cases were received."""
+        self._awake.set()
+
+    def stop(self) -> None:
+        """Stop after the batch under way."""
+        self._stopping = True
+        self._awake.set()
+        self.join()
+
+    def run(self) -> None:
+        """Work while there is any, then wait to be woken."""
+        while not self._stopping:
+            if not self._work():
+                self._awake.wait(_IDLE)
+            self._awake.clear()
+
+    def _work(self) -> int:
+        """Cases scored; a failure is logged and tried again later."""
+        try:
+            handled = self._queue.score_pending(self._classifier)
+            self._queue.seal()
+            self._erase()
+        except Exception as error:  # whatever happens to one batch, the thread goes on
+            note_unexpected(error, None)
+            return 0
+        return handled
+
+    def _erase(self) -> None:
+        """Once an hour, erase what the policy no longer allows to keep."""
+        if time.monotonic() - self._erased_at > _ERASE_EVERY:
+            while self._queue.erase_expired():
+                pass
+            self._erased_at = time.monotonic()
+
+
+class Worker:
+    """One process of the service: nothing until started, then starting, ready or failed, then closed."""
+
+    def __init__(self) -> None:
+        self.failure: VigieError | None = None
+        self._rooms: Rooms | None = None
+        self._app: FastAPI | None = None
+        self._classifier: Classifier | None = None
+        self._pump: Pump | None = None
+        self._loading: threading.Thread | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether it scores."""
+        return self._app is not None
+
+    def doors(self) -> Doors | None:
+        """What the gate checks callers with; None until the database is open."""
+        return Doors(self._rooms.accounts, self._rooms.secret) if self._rooms else None
+
+    def start(self) -> None:
+        """Begin to load, and return at once."""
+        self._loading = threading.Thread(target=self._load, name="vigie-load", daemon=True)
+        self._loading.start()
+
+    def _load(self) -> None:
+        try:
+            self._open(Settings.from_env())
+        except VigieError as error:
+            self.failure = error
+            log.error("cannot start", extra={"fields": {"code": error.code, "detail": error.detail}})
+        except Exception as error:  # said once, in the log and by /livez; nothing else can be done
+            self.failure = Unavailable("an unexpected error at the start; see the log")
+            note_unexpected(error, None)
+
+    def _open(self, settings: Settings) -> None:
+        self._rooms = rooms = Rooms.open(settings)
+        self._classifier = classifier = Classifier(open_bundle(settings.bundle), settings.sessions)
+        self._pump = pump = Pump(rooms.queue, classifier)
+        self._app = assemble(rooms, classifier, Meters(), pump)
+        pump.start()
+        log.info("ready", extra={"fields": {"bundle": classifier.bundle_id}})
+
+    def close(self) -> None:
+        """Finish the batch under way and let go of the database."""
+        if self._loading:
+            self._loading.join()
+        self._app = None
+        if self._pump:
+            self._pump.stop()
+        if self._classifier:
+            self._classifier.close()
+        if self._rooms:
+            self._rooms.engine.dispose()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request as soon as everything is loaded; 503 until then."""
+        if scope["type"] != "http":
+            return
+        app = self._app or problem_of(self._why_not()).response(scope)
+        await app(scope, receive, send)
+
+    def _why_not(self) -> Unavailable:
+        if self.failure:
+            return Unavailable("the service could not start; its log says why", code="start_failed")
+        return Unavailable("the bundle is being loaded; try again shortly", code="starting")
+
+
+worker = Worker()
+
+
+@bentoml.asgi_app(worker, path="/", name="vigie")
+class _Shell:
+    """The service BentoML runs."""
+
+    def __init__(self) -> None:
+        start_logging()
+        worker.start()
+
+    def __is_ready__(self) -> bool:
+        return worker.ready
+
+    def __is_alive__(self) -> bool:
+        return worker.failure is None
+
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+    def shut(self) -> None:
+        """Stop the background work."""
+        worker.close()
+
+
+VigieService = bentoml.service(
+    name="vigie",
+    traffic={"timeout": _TIMEOUT},
+    # Our own journal says more (request id, caller) and never a query string.
+    logging={"access": {"enabled": False}},
+)(_Shell)
+
+# Outermost first; around BentoML's own routes as well.
+VigieService.add_asgi_middleware(Journal)
+VigieService.add_asgi_middleware(Gate, doors=worker.doors)
+VigieService.add_asgi_middleware(BodyLimit)

@@ -204,13 +204,13 @@ def queue_import(
 ) -> None:
     """Receive every row of a file as a case; columns are those of POST /v1/cases. Safe to run again."""
     from .files import Columns, count_rows, format_of, read_rows
-    from .intake import import_rows
+    from .intake import import_rows, source_of
 
     path = None if file == "-" else Path(file)
     kind = format_of(path, format)
     rows = read_rows(path, kind, Columns(text_column, id_column))
     queue, accounts = _queue_and_accounts()
-    source = accounts.source(key)
+    source = source_of(accounts, key)
     created = known = failed = 0
     with _progress(count_rows(path, kind)) as advance:
         for row, found in import_rows(rows, queue, source):

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from .bundle import InputError, VigieError
+from .bundle import InputError, NotFound, VigieError
 from .files import Row
-from .review import NewCase, Queue, Received, Source, parse_case
+from .review import Accounts, NewCase, Queue, Received, Source, parse_case
 
 BATCH = 100
 
@@ -26,11 +26,24 @@ def import_rows(rows: Iterable[Row], queue: Queue, source: Source) -> Iterator[t
             yield row, case if isinstance(case, VigieError) else next(receipts)
 
 
+def source_of(accounts: Accounts, key_id: str) -> Source:
+    """The source behind the id of a key in force.
+
+    Raises:
+        NotFound: no such key, or a revoked one.
+    """
+    keys = [key for key in accounts.list_keys() if key.revoked_at is None]
+    for key in keys:
+        if key.id == key_id:
+            return Source(key.id, key.kind)
+    raise NotFound(f"--key {key_id!r}: no such key in force; `vigie key list` shows them", pointer="--key")
+
+
 def _receive(cases: list[NewCase], queue: Queue, source: Source) -> list[Received | VigieError]:
     """One transaction for all; when one is refused, one for each, so that the others are kept."""
     try:
         return list(queue.receive(cases, source=source)) if cases else []
-    except (InputError, VigieError):
+    except VigieError:
         return [_receive_one(case, queue, source) for case in cases]
 
 

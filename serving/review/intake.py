@@ -82,7 +82,8 @@ def _insert(connection: Connection, rows: list[dict[str, Any]]) -> set[str]:
     statement = insert_or_skip(cases).on_conflict_do_nothing(index_elements=["key_id", "external_id"])
     first_events = [row.pop("first_event") for row in rows]
     stored = set(connection.execute(statement.returning(cases.c.id), rows).scalars())
-    connection.execute(insert(events), [event for event in first_events if event["case_id"] in stored])
+    if stored:
+        connection.execute(insert(events), [event for event in first_events if event["case_id"] in stored])
     return {row["external_id"] for row in rows if row["id"] in stored}
 
 

@@ -198,7 +198,9 @@ def _parse(model: Any, value: object, pointer: str) -> Any:
 
 
 def _first_fault(error: ValidationError, known: Iterable[str], pointer: str) -> InputError:
-    fault = error.errors(include_url=False, include_input=False)[0]
+    faults = error.errors(include_url=False, include_input=False)
+    # A mistyped name is both unknown and missing; only the first says what to correct.
+    fault = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
     path = pointer + "".join(f"/{part}" for part in fault["loc"])
     name = str(fault["loc"][-1]) if fault["loc"] else "body"
     if fault["type"] == "extra_forbidden":

@@ -132,3 +132,27 @@ class ScriptedClassifier:
 def classifier() -> ScriptedClassifier:
     """The scripted classifier."""
     return ScriptedClassifier()
+
+
+@pytest.fixture
+def analyst():
+    """Somebody who claims and decides."""
+    from serving.review import Account, Role
+
+    return Account("pseudo-1", "Ana", Role.ANALYST)
+
+
+@pytest.fixture
+def colleague():
+    """Another analyst."""
+    from serving.review import Account, Role
+
+    return Account("pseudo-2", "Bruno", Role.ANALYST)
+
+
+@pytest.fixture
+def senior():
+    """Somebody who decides what others passed on."""
+    from serving.review import Account, Role
+
+    return Account("pseudo-3", "Chloé", Role.SENIOR)

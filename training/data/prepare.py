@@ -10,6 +10,7 @@ import os
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -165,10 +166,23 @@ def _write(folder: Path, splits: Mapping[str, list[Example]], report: DataReport
     draft = writable(folder.parent) / f".{folder.name}.{os.getpid()}"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
-    datasets.DatasetDict({name: _table(splits[name]) for name in SPLITS}).save_to_disk(str(draft / "tables"))
+    with _silent():
+        datasets.DatasetDict({name: _table(splits[name]) for name in SPLITS}).save_to_disk(str(draft / "tables"))
     write_report(report, draft)
     shutil.rmtree(folder, ignore_errors=True)
     draft.replace(folder)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """No progress bars for work of a few milliseconds; the caller's choice is put back."""
+    shown = not datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if shown:
+            datasets.enable_progress_bars()
 
 
 def _features() -> datasets.Features:

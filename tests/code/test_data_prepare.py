@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from source_twins import make_twins
 
-from serving.bundle import OUTPUT_KEYS, ConfigError, InputError
+from serving.bundle import OUTPUT_KEYS, ConfigError, InputError, Unavailable
 from serving.bundle import prepare as prepare_text
 from serving.settings import Settings
 from training.data.examples import OWN
@@ -172,6 +172,12 @@ def test_a_forbidden_licence_is_told_before_anything_is_fetched(settings: Settin
     with pytest.raises(ConfigError, match=r"'nlp_toolbox'.*'unlicensed'"):
         prepare(recipe(sources=("ftr", "nlp_toolbox")), away, licence_classes=OPEN, seed=13)
     assert not (tmp_path / "cache").exists()
+
+
+def test_an_unwritable_cache_names_the_setting(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(Unavailable, match="VIGIE_CACHE"):
+        prepare(recipe(), replace(settings, cache=tmp_path / "file"), licence_classes=OPEN, seed=13)
 
 
 def test_an_evaluation_source_is_refused(settings: Settings) -> None:

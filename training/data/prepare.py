@@ -105,6 +105,7 @@ def _make(
     own: OwnCases | None,
     seed: int,
 ) -> None:
+    writable(folder.parent)  # told now rather than after the work
     examples, notes = _read(data, settings, cards, own, seed)
     clean = deduplicate(examples, data.near_duplicate)
     tied = tie(clean.examples, clean.ties | _contrasts(own))
@@ -163,7 +164,7 @@ def _temperature_factors(totals: Mapping[str, float], temperature: float) -> dic
 
 def _write(folder: Path, splits: Mapping[str, list[Example]], report: DataReport) -> None:
     """Tables, then the report, in a draft folder that takes its name at the end: a folder that exists is whole."""
-    draft = writable(folder.parent) / f".{folder.name}.{os.getpid()}"
+    draft = folder.parent / f".{folder.name}.{os.getpid()}"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     with _silent():

@@ -91,10 +91,11 @@ async def _to_console(request: Request) -> RedirectResponse:
 class Pump(threading.Thread):
     """Scores received cases and seals new events, until stopped. One per worker; the queue keeps them apart."""
 
-    def __init__(self, queue: Queue, classifier: Classifier) -> None:
+    def __init__(self, queue: Queue, classifier: Classifier, meters: Meters) -> None:
         super().__init__(name="vigie-pump", daemon=True)
         self._queue = queue
         self._classifier = classifier
+        self._meters = meters
         self._awake = threading.Event()
         self._stopping = False
         self._erased_at = -_ERASE_EVERY
@@ -120,6 +121,7 @@ class Pump(threading.Thread):
         """Cases scored; a failure is logged and tried again later."""
         try:
             handled = self._queue.score_pending(self._classifier)
+            self._meters.scored.inc(handled)
             self._queue.seal()
             self._erase()
         except Exception as error:  # whatever happens to one batch, the thread goes on
@@ -144,6 +146,7 @@ class Worker:
         self._app: FastAPI | None = None
         self._classifier: Classifier | None = None
         self._pump: Pump | None = None
+        self._meters: Meters | None = None
         self._loading: threading.Thread | None = None
 
     @property
@@ -154,6 +157,10 @@ class Worker:
     def doors(self) -> Doors | None:
         """What the gate checks callers with; None until the database is open."""
         return Doors(self._rooms.accounts, self._rooms.secret) if self._rooms else None
+
+    def instruments(self) -> Meters | None:
+        """What counts; None until everything is loaded."""
+        return self._meters
 
     def start(self) -> None:
         """Begin to load, and return at once."""
@@ -173,8 +180,9 @@ class Worker:
     def _open(self, settings: Settings) -> None:
         self._rooms = rooms = Rooms.open(settings)
         self._classifier = classifier = Classifier(open_bundle(settings.bundle), settings.sessions)
-        self._pump = pump = Pump(rooms.queue, classifier)
-        self._app = assemble(rooms, classifier, Meters(), pump)
+        self._meters = meters = Meters()
+        self._pump = pump = Pump(rooms.queue, classifier, meters)
+        self._app = assemble(rooms, classifier, meters, pump)
         pump.start()
         log.info("ready", extra={"fields": {"bundle": classifier.bundle_id}})
 
@@ -229,11 +237,12 @@ class _Shell:
 VigieService = bentoml.service(
     name="vigie",
     traffic={"timeout": _TIMEOUT},
-    # Our own journal says more (request id, caller) and never a query string.
+    # Our own journal and instruments instead: see serving.api.journal.
     logging={"access": {"enabled": False}},
+    metrics={"enabled": False},
 )(_Shell)
 
 # Outermost first; around BentoML's own routes as well.
-VigieService.add_asgi_middleware(Journal)
+VigieService.add_asgi_middleware(Journal, meters=worker.instruments)
 VigieService.add_asgi_middleware(Gate, doors=worker.doors)
 VigieService.add_asgi_middleware(BodyLimit)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from serving.classifier import Classifier
@@ -17,6 +18,7 @@ from .journal import Journal
 from .limits import BodyLimit, Limits
 from .meters import Meters
 from .scoring import Scorer, scoring_routes
+from .threads import in_thread
 
 
 def create_app(
@@ -37,12 +39,23 @@ def create_app(
     problems.install(app)
     app.include_router(scoring_routes(Scorer(classifier, secret, meters, limits)))
     app.include_router(case_routes(queue, meters, limits, on_received))
+    app.add_api_route("/metrics", _metrics_view(meters), include_in_schema=False)
     return app
+
+
+def _metrics_view(meters: Meters) -> Callable[[], Awaitable[Response]]:
+    async def metrics() -> Response:
+        body, media_type = await in_thread(meters.exposition)
+        return Response(body, media_type=media_type)
+
+    return metrics
 
 
 _SUMMARY = "Scores French text for hate, terrorism and harassment, and orders the queues of the people who read it."
 
 
-def guarded(app: ASGIApp, doors: Callable[[], Doors | None], limits: Limits | None = None) -> ASGIApp:
+def guarded(
+    app: ASGIApp, doors: Callable[[], Doors | None], meters: Meters | None = None, limits: Limits | None = None
+) -> ASGIApp:
     """``app`` behind request ids and logs, the gate and the size limit, outermost first, as the service has them."""
-    return Journal(Gate(BodyLimit(app, (limits or Limits()).body), doors))
+    return Journal(Gate(BodyLimit(app, (limits or Limits()).body), doors), lambda: meters)

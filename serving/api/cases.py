@@ -17,7 +17,7 @@ from serving.review import READERS, Account, Case, DecisionForm, NewCase, Queue,
 from .auth import caller_of, person, submitter
 from .limits import Limits
 from .meters import Meters
-from .problems import Culprit, InvalidBody
+from .problems import pointer_to
 from .schemas import Escalation, Remark, json_body, parse, read_body
 from .threads import in_thread
 
@@ -113,23 +113,14 @@ def _new_cases(value: object, limits: Limits) -> tuple[list[NewCase], bool]:
     if not (isinstance(value, dict) and "cases" in value):
         return [parse(NewCase, value)], True
     if others := [key for key in value if key != "cases"]:
-        raise InvalidBody(
-            [
-                Culprit(
-                    "the body holds 'cases' and other fields; send one or the other",
-                    "unknown_field",
-                    f"/{others[0][:64]}",
-                )
-            ]
-        )
+        detail = "the body holds 'cases' beside other fields; send one case, or 'cases' alone"
+        raise InputError(detail, code="unknown_field", pointer=pointer_to([others[0][:64]]))
     given = value["cases"]
-    if not isinstance(given, list) or not 1 <= len(given) <= limits.cases:
-        size = f"an array of {len(given)}" if isinstance(given, list) else f"a {type(given).__name__}"
-        raise InputError(
-            f"cases is {size}; expected an array of 1 to {limits.cases} cases",
-            code="too_many_cases" if isinstance(given, list) and given else "invalid_value",
-            pointer="/cases",
-        )
+    if not isinstance(given, list):
+        raise InputError("cases: expected an array of cases", code="wrong_type", pointer="/cases")
+    if not 1 <= len(given) <= limits.cases:
+        detail = f"cases: expected 1 to {limits.cases} cases, got {len(given)}; send several requests"
+        raise InputError(detail, code="too_many_cases" if given else "invalid_value", pointer="/cases")
     return [parse(NewCase, case, at=("cases", number)) for number, case in enumerate(given)], False
 
 

@@ -1,30 +1,46 @@
-"""What the service counts: texts, cases and time, never a content, never a person.
+"""What the service counts: requests, texts, cases and time, never a content, never a person.
 
-Prometheus instruments are created when this class is, not at import: a BentoML worker announces its folder of
+Prometheus instruments are created when ``Meters`` is, not at import: a BentoML worker announces its folder of
 multiprocess counters only after it has imported the service.
 """
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-_SCORING_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
 class Meters:
-    """The instruments of one process."""
+    """The instruments of one process. Labels take few values, so that no caller can grow them."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        """Create the instruments in ``registry`` (default: the process's own, which ``/metrics`` publishes)."""
+        """Create the instruments in ``registry`` (default: the process's own)."""
         from prometheus_client import REGISTRY, Counter, Histogram
 
-        home = registry or REGISTRY
-        self.texts = Counter("vigie_texts", "Texts read for scoring, by outcome.", ["outcome"], registry=home)
-        self.received = Counter("vigie_cases_received", "Cases stored, by lane of the sender.", ["kind"], registry=home)
-        self.decided = Counter("vigie_cases_decided", "Decisions, by outcome.", ["illegal"], registry=home)
-        self.scoring = Histogram(
-            "vigie_scoring_seconds", "Time to score one request.", buckets=_SCORING_BUCKETS, registry=home
+        self._registry = registry or REGISTRY
+        home = self._registry
+        self.requests = Histogram(
+            "vigie_request_seconds", "Time to answer.", ["route", "method", "status"], buckets=_BUCKETS, registry=home
         )
+        self.texts = Counter("vigie_texts", "Texts read for scoring, by outcome.", ["outcome"], registry=home)
+        self.scoring = Histogram(
+            "vigie_scoring_seconds", "Time to score the texts of one request.", buckets=_BUCKETS, registry=home
+        )
+        self.received = Counter("vigie_cases_received", "Cases stored, by kind of key.", ["kind"], registry=home)
+        self.scored = Counter("vigie_cases_scored", "Received cases read by the model.", registry=home)
+        self.decided = Counter("vigie_cases_decided", "Decisions, by finding.", ["illegal"], registry=home)
+
+    def exposition(self) -> tuple[bytes, str]:
+        """What ``/metrics`` answers, of all workers where there are several: the body and its media type."""
+        from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest, multiprocess
+
+        registry = self._registry
+        if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+            registry = CollectorRegistry()
+            multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry), CONTENT_TYPE_LATEST

@@ -205,7 +205,10 @@ class Unexpected:
 
 
 def note_unexpected(error: BaseException, request_id: str | None) -> None:
-    """Log the class and the places of ``error``, never its message."""
+    """Log the class and the places of ``error``; its message only when it is one of ours, which quote no text."""
+    if isinstance(error, VigieError):
+        fields = {"request_id": request_id, "code": error.code, "detail": error.detail}
+        return log.error("refused", extra={"fields": fields})
     places = [f"{place.filename}:{place.lineno}" for place in traceback.extract_tb(error.__traceback__)]
-    extra = {"fields": {"request_id": request_id, "error": type(error).__name__, "at": places[-6:]}}
-    log.error("unexpected error", extra=extra)
+    extra = {"fields": {"request_id": request_id, "error": type(error).__name__, "places": places[-6:]}}
+    return log.error("unexpected error", extra=extra)

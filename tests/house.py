@@ -1,0 +1,102 @@
+"""The whole application in one process: real database, real tiny bundle, real gate; no socket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+from starlette.testclient import TestClient
+from starlette.types import ASGIApp
+
+from serving.api import create_app, guarded
+from serving.api.auth import COOKIE, Doors
+from serving.api.csrf import csrf_token
+from serving.api.limits import Limits
+from serving.api.meters import Meters
+from serving.bundle import load_taxonomy, open_bundle
+from serving.classifier import Classifier
+from serving.console import Desk, Words, create_console
+from serving.policy import load_policy
+from serving.review import Accounts, KeyKind, NewCase, Queue, Role, Source, open_database
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+SECRET = b"a secret for tests, 32 bytes long"
+PASSWORD = "un mot de passe assez long"
+
+
+@dataclass
+class House:
+    """Every room, and the application over them."""
+
+    queue: Queue
+    accounts: Accounts
+    classifier: Classifier
+    registry: CollectorRegistry
+    app: ASGIApp
+    kicks: list[None]
+
+    def client(self, **headers: str) -> TestClient:
+        """Somebody unknown, who shows server errors as answers."""
+        return TestClient(self.app, headers=headers, raise_server_exceptions=False, follow_redirects=False)
+
+    def key(self, kind: KeyKind = KeyKind.PLATFORM) -> TestClient:
+        """A client with a fresh key."""
+        _, plain = self.accounts.create_key(f"clef {kind}", kind)
+        return self.client(Authorization=f"Bearer {plain}")
+
+    def token(self, role: Role = Role.ANALYST, name: str | None = None) -> str:
+        """The session token of a person of this role."""
+        name = name or f"{role.value} {len(self.accounts.list_users())}"
+        self.accounts.create_user(name, role, PASSWORD)
+        session = self.accounts.sign_in(name, PASSWORD)
+        assert session is not None
+        return session.token
+
+    def person(self, role: Role = Role.ANALYST) -> TestClient:
+        """A client whose session travels as a Bearer token."""
+        return self.client(Authorization=f"Bearer {self.token(role)}")
+
+    def browser(self, role: Role = Role.ANALYST) -> tuple[TestClient, str]:
+        """A client whose session travels as a cookie, and its token against forged posts."""
+        token = self.token(role)
+        client = self.client()
+        client.cookies.set(COOKIE, token)
+        return client, csrf_token(SECRET, token)
+
+    def receive(self, *texts: str, **fields: object) -> list[str]:
+        """Store and score cases; returns their ids."""
+        source = Source("clef-maison", KeyKind.PLATFORM)
+        first = sum(self.queue.stats().states.values())
+        new = [
+            NewCase.model_validate({"external_id": f"x{first + n}", "text": text, **fields})
+            for n, text in enumerate(texts)
+        ]
+        received = self.queue.receive(new, source=source)
+        while self.queue.score_pending(self.classifier):
+            pass
+        return [receipt.id for receipt in received]
+
+
+def open_house(folder: Path, bundle: Path, limits: Limits | None = None) -> tuple[House, Callable[[], None]]:
+    """A house on an empty database in ``folder``, and what closes it."""
+    taxonomy, policy = load_taxonomy(CONFIGS / "taxonomy.toml"), load_policy(CONFIGS / "policy.toml")
+    engine = open_database(f"sqlite:///{folder / 'queue.db'}")
+    # Chance never chooses: no audit draw, no ordinary case first.
+    queue = Queue(engine, policy, taxonomy, SECRET, draw=lambda: 0.999)
+    accounts = Accounts(engine, SECRET, policy.sign_in)
+    classifier = Classifier(open_bundle(bundle), 2)
+    registry = CollectorRegistry()
+    meters = Meters(registry)
+    kicks: list[None] = []
+    app = create_app(classifier, queue, SECRET, meters=meters, limits=limits, on_received=lambda: kicks.append(None))
+    app.mount("/console", create_console(Desk(queue, accounts, Words(taxonomy, policy), SECRET, meters)))
+    front = guarded(app, lambda: Doors(accounts, SECRET), meters, limits)
+    house = House(queue, accounts, classifier, registry, front, kicks)
+
+    def close() -> None:
+        classifier.close()
+        engine.dispose()
+
+    return house, close

@@ -52,7 +52,8 @@ def load(model: type[M], path: Path) -> M:
 
 
 def _explain(error: ValidationError, model: type[BaseModel], source: str | Path) -> str:
-    fault = error.errors(include_url=False)[0]
+    # A misspelt key is both unknown and missing: the first says more.
+    fault = min(error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in fault["loc"]) or "(top level)"
     if fault["type"] == "extra_forbidden":
         known = _known_keys(model, fault["loc"][:-1])
@@ -71,10 +72,9 @@ def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list
     """Field names of the model that ``location`` walks to inside ``model``."""
     current: type[BaseModel] = model
     for part in location:
-        if not isinstance(part, str) or part not in current.model_fields:
-            continue
-        inner = _inner_model(current.model_fields[part].annotation)
-        current = inner or current
+        by_key = {field.alias or name: field for name, field in current.model_fields.items()}
+        if isinstance(part, str) and part in by_key:
+            current = _inner_model(by_key[part].annotation) or current
     return sorted(field.alias or name for name, field in current.model_fields.items())
 
 

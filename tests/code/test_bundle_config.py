@@ -23,7 +23,7 @@ class Outer(Frozen):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('nom = "x"\npart = []', "unknown key 'nom' (did you mean 'name'?)"),
+        ('nmae = "x"\npart = []', "unknown key 'nmae' (did you mean 'name'?)"),
         ('name = "x"\n[[part]]\nshares = 1', "unknown key 'part.0.shares' (did you mean 'share'?)"),
         ('name = "x"\n[[part]]\nshare = 7', "part.0.share = 7"),
         ("part = []", "key 'name' is missing"),

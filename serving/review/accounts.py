@@ -28,12 +28,16 @@ _LONGEST_PASSWORD = 1_000
 class Accounts:
     """Keys, people and sessions of one database."""
 
-    def __init__(self, engine: Engine, secret: bytes, sign_in: SignIn) -> None:
-        """Work on ``engine``; ``secret`` keys the hashes, ``sign_in`` is the policy's section."""
+    def __init__(self, engine: Engine, secret: bytes, sign_in: SignIn, *, hasher: PasswordHasher | None = None) -> None:
+        """Work on ``engine``; ``secret`` keys the hashes, ``sign_in`` is the policy's section.
+
+        Args:
+            hasher: argon2id with other costs than the library's (RFC 9106, low memory).
+        """
         self.engine = engine
         self._secret = check_secret(secret)
         self._rules = sign_in
-        self._hasher = PasswordHasher()
+        self._hasher = hasher or PasswordHasher()
         # Verified for unknown names, so that they take as long as known ones.
         self._decoy = self._hasher.hash(secrets.token_urlsafe(_TOKEN_BYTES))
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, literal_column, or_, select
 
 from serving.priority import Lane
 
@@ -82,14 +82,18 @@ def _candidates(
 
 
 def _first_free(connection: Connection, step: Step, analyst: Account) -> Iterator[tuple[str, Row[Any], float | None]]:
-    query = (
+    yield from ((step.name, case, None) for case in connection.execute(next_free(step, analyst)))
+
+
+def next_free(step: Step, analyst: Account) -> Select[Any]:
+    """The best case of a step that nobody holds; locked, passing over those that others are claiming right now."""
+    return (
         select(cases)
         .where(WAITING, step.where, _open_to(analyst))
         .order_by(step.order_by)
         .limit(1)
         .with_for_update(skip_locked=True)
     )
-    yield from ((step.name, case, None) for case in connection.execute(query))
 
 
 def _open_to(analyst: Account) -> ColumnElement[bool]:

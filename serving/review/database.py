@@ -6,9 +6,10 @@ waits for its turn at once instead of failing half-way.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from serving.bundle.errors import ConfigError, Unavailable
 
@@ -82,11 +84,16 @@ def _in_words(engine: Engine) -> Iterator[None]:
     """A driver's error as ``Unavailable``. The driver's detail lines, which may quote a row, are left out."""
     try:
         yield
-    except SQLAlchemyError as error:
-        cause = str(error.orig).strip().splitlines() if isinstance(error, DBAPIError) else []
-        why = cause[0] if cause else type(error).__name__
-        detail = f"the database {shown(engine)} cannot be used: {why}; check that it runs and that it can be written"
-        raise Unavailable(detail, code="database_unavailable") from None
+    except DBAPIError as error:
+        cause = str(error.orig).strip().splitlines()
+        raise _unavailable(engine, cause[0] if cause else type(error.orig).__name__) from None
+    except PoolTimeout:
+        raise _unavailable(engine, "too many requests use it at the same time") from None
+
+
+def _unavailable(engine: Engine, why: str) -> Unavailable:
+    detail = f"the database {shown(engine)} cannot be used: {why}; check that it runs and that it can be written"
+    return Unavailable(detail, code="database_unavailable")
 
 
 def _address(url: str) -> URL:
@@ -125,8 +132,7 @@ def _sqlite(address: URL) -> Engine:
     )
     event.listen(engine, "connect", _on_sqlite_connect)
     event.listen(engine, "begin", _on_sqlite_begin)
-    with _in_words(engine):
-        _write_ahead(engine)
+    _write_ahead(engine)
     return engine
 
 
@@ -146,19 +152,14 @@ def _write_ahead(engine: Engine, patience: float = 10.0) -> None:
     """Switch the file to WAL, which lasts. SQLite answers "locked" at once when two processes switch together."""
     deadline = time.monotonic() + patience
     while True:
-        raw = engine.raw_connection()
         try:
-            raw.cursor().execute("PRAGMA journal_mode = WAL")
+            with closing(engine.raw_connection()) as raw:
+                raw.cursor().execute("PRAGMA journal_mode = WAL")
             return
-        except Exception as error:
+        except sqlite3.Error as error:
             if "locked" not in str(error) or time.monotonic() > deadline:
-                raise Unavailable(
-                    f"the database {shown(engine)} cannot be written: {error}; check the rights of the file and folder",
-                    code="database_unavailable",
-                ) from None
+                raise _unavailable(engine, str(error)) from None
             time.sleep(0.05)
-        finally:
-            raw.close()
 
 
 def _migrate(connection: Connection, address: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, select
 
 from serving.bundle.taxonomy import Taxonomy
 
@@ -38,7 +38,8 @@ def _unreviewed(connection: Connection, rules: Rules, now: datetime) -> Iterator
 
 def _decided(connection: Connection, rules: Rules, now: datetime) -> Iterator[tuple[str, str]]:
     """Cases whose last decision is old enough for its kind."""
-    last = select(func.max(decisions.c.id)).where(decisions.c.case_id == cases.c.id).scalar_subquery()
+    newer = decisions.alias()
+    superseded = select(newer.c.id).where(newer.c.case_id == decisions.c.case_id, newer.c.id > decisions.c.id).exists()
     soonest = min(rules.policy.retention.decided_days, rules.policy.retention.removed_terrorist_days)
     query = (
         select(decisions)
@@ -46,7 +47,7 @@ def _decided(connection: Connection, rules: Rules, now: datetime) -> Iterator[tu
         .where(
             cases.c.state.in_([State.DECIDED.value, State.CLOSED.value]),
             cases.c.text.is_not(None),
-            decisions.c.id == last,
+            ~superseded,
             decisions.c.at < now - timedelta(days=soonest),
         )
         .limit(_BATCH)

@@ -140,10 +140,13 @@ def _forbidden(scope: Scope, detail: str, code: str = "forbidden") -> Response:
 
 
 def _ask_who(scope: Scope) -> Response:
-    """401; a browser that opens a page is sent to the sign-in page instead."""
+    """401; a person is sent to the sign-in page instead."""
     path: str = scope["path"]
-    if scope["method"] == "GET" and (path == "/" or path.startswith("/console")):
-        onward = f"?suite={quote(path, safe='/')}" if path.startswith("/console/") else ""
+    if path == "/" or path.startswith("/console"):
+        if Headers(scope=scope).get("hx-request") == "true":
+            # htmx would follow a redirection and show the sign-in page inside the page.
+            return Response(status_code=401, headers={"HX-Redirect": SIGN_IN})
+        onward = f"?suite={quote(path, safe='/')}" if scope["method"] == "GET" and path != "/" else ""
         return RedirectResponse(SIGN_IN + onward, 303)
     return unauthenticated("send a valid key as 'Authorization: Bearer KEY'; make one with: vigie key create").response(
         scope

@@ -117,19 +117,46 @@ def culprits_of(
     return tuple(_culprit(found, at, tuple(known)) for found in error.errors())
 
 
+#: What pydantic's kinds of faults expected, in the words of JSON; for the others its own sentence is good.
+_EXPECTED = {
+    "string_type": "a string",
+    "string_unicode": "a string without lone surrogates",
+    "is_instance_of": "a string",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "list_type": "an array",
+    "tuple_type": "an array",
+    "dict_type": "an object",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+}
+
+
 def _culprit(found: Any, at: tuple[str | int, ...], known: tuple[str, ...]) -> Culprit:
     path = (*at, *(step if isinstance(step, int) else _shown_name(step) for step in found["loc"] if step != "body"))
-    name = str(path[-1]) if path else "body"
+    name, pointer = _spoken(path), pointer_to(path)
     if found["type"] == "extra_forbidden":
-        return Culprit(f"unknown field {name!r}{nearest(name, known)}; remove it", "unknown_field", pointer_to(path))
+        return Culprit(f"unknown field {name!r}{nearest(name, known)}; remove it", "unknown_field", pointer)
     if found["type"] == "missing":
-        return Culprit(f"the field {name!r} is required", "missing_field", pointer_to(path))
-    sentence = found["msg"][:1].lower() + found["msg"][1:]
-    return Culprit(f"{name}: {sentence}, got {_shown_value(found)}", _code(found["type"]), pointer_to(path))
+        return Culprit(f"the field {name!r} is required", "missing_field", pointer)
+    if expected := _EXPECTED.get(found["type"]):
+        return Culprit(f"{name}: expected {expected}, got {_shown_value(found)}", "wrong_type", pointer)
+    sentence = found["msg"].removeprefix("Value error, ")
+    sentence = sentence[:1].lower() + sentence[1:]
+    return Culprit(f"{name}: {sentence}, got {_shown_value(found)}", "invalid_value", pointer)
 
 
-def _code(kind: str) -> str:
-    return "wrong_type" if kind.endswith(("_type", "_parsing", "_unicode")) else "invalid_value"
+def _spoken(path: Sequence[str | int]) -> str:
+    """The last name of a path, with its index when it is in an array."""
+    names = [number for number, step in enumerate(path) if isinstance(step, str)]
+    if not names:
+        return "the body"
+    return str(path[names[-1]]) + "".join(f"[{step}]" for step in path[names[-1] + 1 :])
 
 
 def _shown_name(step: object) -> str:
@@ -147,7 +174,9 @@ def _shown_value(found: Any) -> str:
     if isinstance(value, str):
         closed = found["type"] in ("literal_error", "enum") and value.isascii() and value.isprintable()
         return repr(value) if closed and len(value) <= 40 else f"a string of {len(value)} characters"
-    return f"an array of {len(value)}" if isinstance(value, list | tuple) else f"an {type(value).__name__}"
+    if isinstance(value, list | tuple):
+        return f"an array of {len(value)}"
+    return "an object" if isinstance(value, dict) else f"a value of type {type(value).__name__}"
 
 
 def install(app: FastAPI) -> None:

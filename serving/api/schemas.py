@@ -65,8 +65,10 @@ async def json_body(request: Request, *, empty: Any = None) -> Any:
     raw = await request.body()
     if not raw and empty is not None:
         return empty
+    if not raw:
+        raise InputError("the body is empty; send JSON, as docs/api.md shows", code="invalid_json")
     try:
-        return json.loads(raw, parse_constant=_refuse_constant)
+        return json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         detail = f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
     except UnicodeDecodeError as error:

@@ -12,7 +12,7 @@ from serving.api.auth import caller_of, person
 from serving.api.schemas import parse
 from serving.api.threads import in_thread
 from serving.bundle.errors import InputError, VigieError
-from serving.review import READERS, SENIORS, Account, Case, DecisionForm, State
+from serving.review import READERS, Account, Case, DecisionForm, State
 
 from . import words
 from .desk import HOME, Desk, field
@@ -55,7 +55,6 @@ class CasePages:
             name,
             rows=[self.desk.words.row(row, now) for row in rows[:PAGE_SIZE]],
             held=[self.desk.words.row(row, now) for row in held],
-            stats=stats,
             figures=_figures(stats.states, stats.vital, stats.due_within_margin, stats.overdue),
             done=DONE.get(request.query_params.get("fait", "")),
             offset=offset,
@@ -83,7 +82,7 @@ class CasePages:
             return await self._case_page(request, _id(request), revealed=part)
         person(caller_of(request), READERS)
         case = await in_thread(self.desk.queue.get, _id(request))
-        return self.desk.page(request, "_part.html", case=case, part=part, revealed=part, moment=self.desk.words.moment)
+        return self.desk.page(request, "_part.html", case=case, part=part, revealed=part, posted=self.desk.words.posted)
 
     async def decide(self, request: Request) -> Response:
         """Close the case with a finding, its ground and an action; a refusal keeps what was filled in."""
@@ -164,8 +163,7 @@ class CasePages:
             "actions": desk_words.actions(),
             "decisions": desk_words.decisions(case),
             "history": desk_words.history(case),
-            "moment": desk_words.moment,
-            "senior": account.role in SENIORS,
+            "posted": desk_words.posted,
         }
 
     def _time(self, at: Any) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from serving.bundle import FAMILIES, OUTPUT_KEYS, Taxonomy
+from serving.bundle import FAMILIES, OUTPUT_KEYS, Taxonomy, at_least
 from serving.bundle.taxonomy import Ground
 from serving.policy import Action, Policy
 from serving.review import Account, Case, CaseRow, State
@@ -74,7 +74,7 @@ class Words:
     def row(self, row: CaseRow, now: datetime) -> RowView:
         """The line of a case at ``now``."""
         found = words.suspected(row.levels)
-        severity = max((self._severities[family] for family, _ in found), default=0.0)
+        severity = self._severity(row.levels)
         protected = row.levels.get("contexte_protege")
         return RowView(
             id=row.id,
@@ -88,7 +88,7 @@ class Words:
             protected=words.LEVEL_WORDS[protected] if protected and protected != "peu_probable" else None,
             scored=row.bundle is not None and row.score_error is None,
             severity=words.severity_words(severity),
-            severity_rank=words.severity_rank(severity) if found else 0,
+            severity_rank=words.severity_rank(severity) if severity else 0,
             deadline=self._deadline(row, now),
             category=row.category,
             reach=words.number(row.reach) if row.reach is not None else None,
@@ -96,6 +96,15 @@ class Words:
             received=self.moment(row.created_at),
             reading=words.plural(max(round(row.minutes), 1), "minute"),
         )
+
+    def _severity(self, levels: dict[str, str | None]) -> float:
+        """The gravest of what is at least possible; 0 when nothing is."""
+        possible = (key for key, level in levels.items() if at_least(level, "possible"))
+        return max((self._severities.get(key, 0.0) for key in possible), default=0.0)
+
+    def posted(self, at: str | None) -> str | None:
+        """The time of a message of the thread, when it has one."""
+        return self.moment(datetime.fromisoformat(at)) if at else None
 
     def moment(self, at: datetime) -> str:
         """A time on the analysts' clock."""
@@ -162,11 +171,6 @@ class Words:
     def history(self, case: Case) -> list[tuple[str, str]]:
         """The events of a case, the latest first: (what, when)."""
         return [(words.EVENT_WORDS[event.kind.value], self.moment(event.at)) for event in reversed(case.events)]
-
-    def default_ground(self, case: Case) -> str:
-        """The family whose grounds are shown first: the surest suspicion's, else none."""
-        found = words.suspected(case.row.levels)
-        return found[0][0] if found else ""
 
 
 def _by_family(grounds: Iterable[Ground]) -> list[tuple[str, list[Ground]]]:

@@ -129,7 +129,7 @@ def test_instances_of_one_template_weigh_one_together():
     scores = np.array([0.9, 0.9, 0.9, 0.1, 0.1, 0.1])
     result = tally(cases, scores, suite="s", bundle="b", label="haine", level="probable", threshold=0.5, titles={})
     first = result.functionalities[0]
-    assert (first.cases, first.units) == (5, 2.0)
+    assert (first.cases, first.units) == (5, 2)
     assert first.passed.value == pytest.approx(0.75 / 2)
 
 

@@ -57,7 +57,7 @@ def train_baseline(
     *,
     keys: Sequence[str] = OUTPUT_KEYS,
     pos_weight_max: float = 10.0,
-    strength: float = 4.0,
+    strength: float = 1.0,
     seed: int = 0,
 ) -> Baseline:
     """Fit on ``train``; a label of ``keys`` without both positives and negatives is left out.

@@ -115,6 +115,7 @@ def _evaluate(
         splits={"train": len(train), "validation": len(validation), "test": len(test)},
         test_sources=dict(Counter(test.sources).most_common()),
         unscored=int(np.isnan(next(iter(model.values())).scores).sum()),
+        outputs=classifier.manifest.keys,
         labels=tuple(found for key in model if (found := bench.label(key))),
         sources=tuple(found for key in model for found in bench.sources(key)),
         suites=tuple(pair for family in FAMILIES if (pair := bench.suite(family, classifier.bundle_id))),
@@ -300,7 +301,7 @@ class Bench:
             functionality=test.functionalities[row],
             harmful=test.target[row, OUTPUT_KEYS.index(family)] > 0.5,
             target=test.target_groups[row],
-            group=test.groups[row],
+            group=test.case_ids[row],
             weight=weight,
         )
 

@@ -258,8 +258,16 @@ def _bars(axes: Axes, items: Sequence[Functionality], pair: SuitePair, colour: s
     known = [
         (row, 100 * reference[key]) for row, item in enumerate(items) if (key := (item.key, item.harmful)) in reference
     ]
-    axes.plot([v for _, v in known], [r for r, _ in known], "D", color="white", markeredgecolor=INK, markersize=5)
-    axes.set_yticks(range(len(items)), [f"{item.title} ({item.units:.0f})" for item in items])
+    axes.plot(
+        [v for _, v in known],
+        [r for r, _ in known],
+        "D",
+        color="white",
+        markeredgecolor=INK,
+        markersize=5,
+        clip_on=False,
+    )
+    axes.set_yticks(range(len(items)), [f"{item.title} ({item.units})" for item in items])
     axes.set_xlim(0, 101)
     axes.set_xlabel("Réussite, %")
     axes.grid(axis="y", visible=False)

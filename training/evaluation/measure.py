@@ -44,8 +44,14 @@ class Rows:
 
     @property
     def measurable(self) -> bool:
-        """At least ``MIN_POSITIVES`` positives and as many negatives: below, a figure would be noise."""
-        return min(self.positives, len(self.labels) - self.positives) >= MIN_POSITIVES
+        """At least ``MIN_POSITIVES`` groups with a positive and as many with a negative: below, a figure is noise.
+
+        Groups, not rows: twenty instances of one template are one observation.
+        """
+        sides = (
+            {g for g, y in zip(self.groups, self.labels > 0.5, strict=True) if y == side} for side in (True, False)
+        )
+        return min(len(side) for side in sides) >= MIN_POSITIVES
 
     def at_rate(self, rate: float) -> Array:
         """Weights (n,) that bring positives to ``rate``."""

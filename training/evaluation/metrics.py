@@ -18,6 +18,8 @@ Array = npt.NDArray[np.floating[Any]]
 BINS = 15
 
 _TINY = 1e-12
+#: Slopes beyond come from scores that are nearly constant.
+_STEEPEST = 20.0
 
 
 def to_rate(labels: Array, weights: Array, rate: float) -> Array:
@@ -102,14 +104,17 @@ def calibration_slope(labels: Array, scores: Array, weights: Array, start: Array
 
 
 def calibration_line(labels: Array, scores: Array, weights: Array, steps: int = 50) -> Array:
-    """Intercept and slope of the recalibration line for ``weights`` (n,), by Newton; NaN when it does not settle."""
+    """Intercept and slope of the recalibration line for ``weights`` (n,), by Newton.
+
+    NaN when it does not settle, or when scores vary so little that the slope says nothing.
+    """
     x, line = _logit(scores), np.array([0.0, 1.0])
     for _ in range(steps):
         following = _newton_step(labels, x, weights[None, :], line)[:, 0]
         if not np.isfinite(following).all() or np.abs(following).max() > 1e3:
             break
         if np.abs(following - line).max() < 1e-9:
-            return following
+            return following if abs(following[1]) < _STEEPEST else np.array([np.nan, np.nan])
         line = following
     return np.array([np.nan, np.nan])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from serving.bundle import DatasetRecord, Interval
+from serving.bundle import OUTPUT_KEYS, DatasetRecord, Interval
 from serving.bundle.config import Frozen
 
 #: Name -> figure with interval. Names: auc, average_precision, brier, brier_skill, ece, slope, and
@@ -85,8 +85,8 @@ class Functionality(Frozen):
     title: str
     harmful: bool
     cases: int
-    #: Independent units (templates); equals ``cases`` where each case stands for itself.
-    units: float
+    #: Templates, the independent units; equals ``cases`` where each case stands for itself.
+    units: int
     passed: Interval
 
 
@@ -155,6 +155,8 @@ class Evaluation(Frozen):
     test_sources: dict[str, int]
     #: Test texts that could not be scored.
     unscored: int
+    #: Keys of every output that the bundle gives, measurable here or not.
+    outputs: tuple[str, ...]
     labels: tuple[LabelEvaluation, ...]
     sources: tuple[SourceEvaluation, ...]
     suites: tuple[SuitePair, ...]
@@ -164,6 +166,14 @@ class Evaluation(Frozen):
     def label(self, key: str) -> LabelEvaluation | None:
         """The label named ``key``, None when the test rows cannot measure it."""
         return next((label for label in self.labels if label.key == key), None)
+
+    def unmeasured(self) -> tuple[str, ...]:
+        """Keys that the bundle gives and the test rows cannot measure."""
+        return tuple(key for key in self.outputs if self.label(key) is None)
+
+    def not_given(self) -> tuple[str, ...]:
+        """Keys that the bundle was not trained on."""
+        return tuple(key for key in OUTPUT_KEYS if key not in self.outputs)
 
     def metrics(self) -> dict[str, Figures]:
         """Figures of the model per label key, as a manifest's labels carry them."""

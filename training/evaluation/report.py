@@ -12,7 +12,7 @@ from serving.bundle import LEVELED, Interval
 
 from . import figures
 from .records import Evaluation, LabelEvaluation
-from .tables import LEVEL_TITLES, figure, percent
+from .tables import LEVEL_TITLES, figure, percent, signed
 
 #: Difference is told as such only when its interval leaves out zero.
 _BETTER, _WORSE, _EVEN = "mieux", "moins bien", "indécidable"
@@ -80,14 +80,6 @@ def standing(difference: Interval | None) -> str:
 def mark(difference: Interval | None) -> str:
     """CSS class of ``standing``."""
     return {_BETTER: "better", _WORSE: "worse", _EVEN: "even"}[standing(difference)]
-
-
-def signed(difference: Interval | None) -> str:
-    """``+0,04 [+0,01 ; +0,07]``, or a dash."""
-    if difference is None:
-        return "–"
-    low, value, high = (f"{number:+.2f}" for number in (difference.low, difference.value, difference.high))
-    return f"{value} [{low} ; {high}]".replace(".", ",").replace("-", "−")
 
 
 def plain(found: Interval | None) -> str:

@@ -72,7 +72,7 @@ class Case:
         functionality: key of its kind.
         harmful: whether the label is true of it.
         target: group of people it names, or an empty string.
-        group: unit that is resampled (its template); by default the case itself.
+        group: its template, the independent unit; by default the case itself.
         weight: instances of one template sum to one.
     """
 
@@ -267,11 +267,16 @@ class _Board:
         return np.asarray(self.flagged == self.harmful)
 
     def share(self, chosen: npt.NDArray[np.bool_]) -> Interval | None:
-        """Share of the weight of ``chosen`` that passes; None when there is none."""
+        """Share of the weight of ``chosen`` that passes, with as many trials as templates; None when there is none."""
         weights = self.rows.weights[chosen]
         if not weights.sum() > 0:
             return None
-        return wilson(min(float(weights @ self.passed[chosen]), float(weights.sum())), float(weights.sum()))
+        units = self.units(chosen)
+        return wilson(units * min(1.0, float(weights @ self.passed[chosen] / weights.sum())), units)
+
+    def units(self, chosen: npt.NDArray[np.bool_]) -> int:
+        """Distinct templates among ``chosen``."""
+        return len({self.rows.groups[row] for row in np.flatnonzero(chosen).tolist()})
 
 
 def _functionalities(cases: Sequence[Case], board: _Board, titles: Mapping[str, str]) -> tuple[Functionality, ...]:
@@ -284,7 +289,7 @@ def _functionalities(cases: Sequence[Case], board: _Board, titles: Mapping[str, 
         chosen = np.isin(np.arange(len(cases)), indices)
         passed = board.share(chosen)
         if passed is not None:
-            units = round(float(board.rows.weights[chosen].sum()), 6)
+            units = board.units(chosen)
             title = titles.get(key, key)
             found.append(
                 Functionality(key=key, title=title, harmful=harmful, cases=len(indices), units=units, passed=passed)

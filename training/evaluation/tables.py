@@ -26,6 +26,14 @@ def figure(found: Interval | None) -> str:
     return f"{found.value:.2f} [{found.low:.2f}–{found.high:.2f}]".replace(".", ",")
 
 
+def signed(difference: Interval | None) -> str:
+    """``+0,04 [+0,01 ; +0,07]``, or a dash."""
+    if difference is None:
+        return "–"
+    low, value, high = (f"{number:+.2f}" for number in (difference.low, difference.value, difference.high))
+    return f"{value} [{low} ; {high}]".replace(".", ",").replace("-", "−")
+
+
 def show_suite(result: SuiteResult, console: Console) -> None:
     """Print a suite: the functionalities, the targets, then the summary."""
     console.print(_functionalities(result))
@@ -82,7 +90,7 @@ def show_evaluation(evaluation: Evaluation, console: Console) -> None:
             str(label.positives),
             figure(model.get("auc")),
             figure(baseline.get("auc")),
-            figure(label.difference.get("auc")),
+            signed(label.difference.get("auc")),
             figure(model.get("average_precision")),
             figure(baseline.get("average_precision")),
             figure(model.get("slope")),

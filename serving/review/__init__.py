@@ -32,6 +32,7 @@ Public surface::
 """
 
 from .accounts import Accounts
+from .bodies import DecisionForm, NewCase, Notice, Order, Reporter, ThreadPost, parse_case, parse_decision
 from .database import open_database
 from .queue import Queue
 from .records import (
@@ -44,24 +45,17 @@ from .records import (
     ChainReport,
     Changes,
     Decision,
-    DecisionForm,
     Event,
     EventKind,
     Key,
     KeyKind,
-    NewCase,
-    Notice,
     Received,
-    Reporter,
     Role,
     Session,
     Source,
     State,
     Stats,
     StoredPost,
-    ThreadPost,
-    parse_case,
-    parse_decision,
 )
 
 __all__ = [
@@ -82,6 +76,7 @@ __all__ = [
     "KeyKind",
     "NewCase",
     "Notice",
+    "Order",
     "Queue",
     "Received",
     "Reporter",

@@ -11,7 +11,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
+from sqlalchemy import Connection, Engine, delete, insert, select, update
 
 from serving.bundle.errors import Conflict, Forbidden, InputError, NotFound, nearest
 from serving.policy import SignIn
@@ -19,7 +19,7 @@ from serving.policy import SignIn
 from .database import reading, writing
 from .keyed import check_secret, keyed
 from .records import Account, Key, KeyKind, Role, Session
-from .tables import api_keys, people, sessions
+from .tables import StoredRow, api_keys, people, sessions
 
 _TOKEN_BYTES = 32
 _LONGEST_PASSWORD = 1_000
@@ -150,7 +150,7 @@ class Accounts:
         with writing(self.engine) as connection:
             connection.execute(delete(sessions).where(sessions.c.digest == self._digest("session", token)))
 
-    def _attempt(self, name: str, password: str, now: datetime) -> Row[Any] | None:
+    def _attempt(self, name: str, password: str, now: datetime) -> StoredRow | None:
         """The person, when the password is right. Counted as a failure first, so that guesses in parallel count."""
         with writing(self.engine) as connection:
             row = self._counted(connection, name, now)
@@ -161,7 +161,7 @@ class Accounts:
             connection.execute(update(people).where(people.c.id == row.id).values(**cleared))
         return row
 
-    def _counted(self, connection: Connection, name: str, now: datetime) -> Row[Any] | None:
+    def _counted(self, connection: Connection, name: str, now: datetime) -> StoredRow | None:
         row = connection.execute(select(people).where(people.c.name == name).with_for_update()).first()
         if row is None or (row.locked_until is not None and row.locked_until > now):
             return None
@@ -190,11 +190,11 @@ class Accounts:
         return keyed(self._secret, purpose, secret.encode("utf-8", "replace").decode())
 
 
-def _key(row: Row[Any]) -> Key:
+def _key(row: StoredRow) -> Key:
     return Key(row.id, row.name, KeyKind(row.kind), row.created_at, row.revoked_at)
 
 
-def _account(row: Row[Any]) -> Account:
+def _account(row: StoredRow) -> Account:
     return Account(row.id, row.name, Role(row.role), bool(row.must_change_password))
 
 

@@ -10,11 +10,10 @@ random() and counting (both read every case), and the next key alone (its gap va
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
-from sqlalchemy import Connection, Row, literal_column, select
+from sqlalchemy import Connection, literal_column, select
 
-from .tables import cases
+from .tables import StoredRow, cases
 
 AUDIT = "audit"
 WINDOW = 64
@@ -22,7 +21,7 @@ WINDOW = 64
 _POOL = (cases.c.waiting == literal_column("1"), cases.c.audit_key.is_not(None))
 
 
-def draw_audit(connection: Connection, draw: Callable[[], float]) -> Iterator[tuple[Row[Any], float]]:
+def draw_audit(connection: Connection, draw: Callable[[], float]) -> Iterator[tuple[StoredRow, float]]:
     """At most one case, locked, and its probability in this draw; none when the pool is empty or it was just taken."""
     following = _keys_from(connection, draw())
     if not following:
@@ -33,7 +32,7 @@ def draw_audit(connection: Connection, draw: Callable[[], float]) -> Iterator[tu
     yield from ((case, probability) for case in connection.execute(query))
 
 
-def _keys_from(connection: Connection, point: float) -> list[Row[Any]]:
+def _keys_from(connection: Connection, point: float) -> list[StoredRow]:
     """The next ``WINDOW`` cases on the circle from ``point`` on; all of them when there are fewer."""
     query = select(cases.c.id, cases.c.audit_key).where(*_POOL).order_by(cases.c.audit_key)
     found = list(connection.execute(query.where(cases.c.audit_key >= point).limit(WINDOW)))

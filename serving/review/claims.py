@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, literal_column, or_, select
 
 from serving.priority import Lane
 
@@ -19,10 +19,10 @@ from . import transitions
 from .audit import AUDIT, draw_audit
 from .places import Rules
 from .records import SENIORS, Account
-from .tables import cases
+from .tables import StoredRow, cases
 
 #: A literal, not a parameter: only so do both databases see that the partial indexes apply.
-ONE = literal_column("1")
+ONE: ColumnElement[int] = literal_column("1")
 WAITING = cases.c.waiting == ONE
 _LAPSED_AT_ONCE = 50
 
@@ -67,7 +67,7 @@ def claim(connection: Connection, rules: Rules, analyst: Account, now: datetime)
 
 def _candidates(
     connection: Connection, rules: Rules, analyst: Account, now: datetime
-) -> Iterator[tuple[str, Row[Any], float | None]]:
+) -> Iterator[tuple[str, StoredRow, float | None]]:
     """The best free case of each step, best step first; asked for one at a time."""
     vital, due, *lanes = steps(rules, now)
     share = rules.policy.claims
@@ -81,7 +81,7 @@ def _candidates(
         yield from _first_free(connection, step, analyst)
 
 
-def _first_free(connection: Connection, step: Step, analyst: Account) -> Iterator[tuple[str, Row[Any], float | None]]:
+def _first_free(connection: Connection, step: Step, analyst: Account) -> Iterator[tuple[str, StoredRow, float | None]]:
     yield from ((step.name, case, None) for case in connection.execute(next_free(step, analyst)))
 
 
@@ -117,9 +117,9 @@ def _return_lapsed(connection: Connection, rules: Rules, now: datetime) -> None:
 
 def in_claim_order(
     connection: Connection, rules: Rules, columns: list[Any], limit: int, offset: int, now: datetime
-) -> list[Row[Any]]:
+) -> list[StoredRow]:
     """Waiting cases as they would be claimed, chance left aside."""
-    found: list[Row[Any]] = []
+    found: list[StoredRow] = []
     for step in steps(rules, now):
         missing = offset + limit - len(found)
         if missing <= 0:

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, func, select
 
 from .keyed import canonical, keyed
 from .records import BadEvent, ChainReport, EventKind
 from .seals import verify_seals
-from .tables import cases, events
+from .tables import StoredRow, cases, events
 
 GENESIS = "0" * 64
 
@@ -54,7 +54,7 @@ def verify(connection: Connection, secret: bytes, case_id: str | None = None) ->
     return ChainReport(counted["cases"], counted["events"], unsealed, bad)
 
 
-def _chains(connection: Connection, case_id: str | None) -> Iterable[Row[Any]]:
+def _chains(connection: Connection, case_id: str | None) -> Iterable[StoredRow]:
     query = (
         select(events, cases.c.head, cases.c.event_count)
         .join(cases, cases.c.id == events.c.case_id, isouter=True)
@@ -64,7 +64,7 @@ def _chains(connection: Connection, case_id: str | None) -> Iterable[Row[Any]]:
     return connection.execute(query if case_id is None else query.where(events.c.case_id == case_id))
 
 
-def _first_bad(rows: Iterable[Row[Any]], secret: bytes, counted: dict[str, int]) -> BadEvent | None:
+def _first_bad(rows: Iterable[StoredRow], secret: bytes, counted: dict[str, int]) -> BadEvent | None:
     """The earliest written of the first bad links of all chains."""
     found: list[tuple[int, BadEvent]] = []
     for chain in _by_case(rows):
@@ -75,8 +75,8 @@ def _first_bad(rows: Iterable[Row[Any]], secret: bytes, counted: dict[str, int])
     return min(found, key=lambda pair: pair[0])[1] if found else None
 
 
-def _by_case(rows: Iterable[Row[Any]]) -> Iterator[list[Row[Any]]]:
-    chain: list[Row[Any]] = []
+def _by_case(rows: Iterable[StoredRow]) -> Iterator[list[StoredRow]]:
+    chain: list[StoredRow] = []
     for row in rows:
         if chain and row.case_id != chain[0].case_id:
             yield chain
@@ -86,7 +86,7 @@ def _by_case(rows: Iterable[Row[Any]]) -> Iterator[list[Row[Any]]]:
         yield chain
 
 
-def _first_bad_link(chain: list[Row[Any]], secret: bytes) -> tuple[int, BadEvent] | None:
+def _first_bad_link(chain: list[StoredRow], secret: bytes) -> tuple[int, BadEvent] | None:
     prev_hash = GENESIS
     for expected, row in enumerate(chain, start=1):
         if reason := _fault(row, expected, prev_hash, secret):
@@ -99,7 +99,7 @@ def _first_bad_link(chain: list[Row[Any]], secret: bytes) -> tuple[int, BadEvent
     return None
 
 
-def _fault(row: Row[Any], expected: int, prev_hash: str, secret: bytes) -> str | None:
+def _fault(row: StoredRow, expected: int, prev_hash: str, secret: bytes) -> str | None:
     if row.number != expected:
         return f"event {expected} is missing"
     if row.prev_hash != prev_hash:

@@ -7,17 +7,18 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from serving.bundle.errors import Conflict, InputError
 
+from .bodies import NewCase
 from .database import is_postgresql
 from .events import GENESIS, link
 from .keyed import canonical, keyed, keyed_or_none
 from .places import Rules, facts_of_new, place
-from .records import EventKind, NewCase, Received, Source, State
-from .tables import cases, events
+from .records import EventKind, Received, Source, State
+from .tables import StoredRow, cases, events
 
 _KNOWN = (cases.c.id, cases.c.external_id, cases.c.state, cases.c.body_digest)
 
@@ -38,7 +39,7 @@ def receive(
     return [_receipt(known[case.external_id], created) for case in new]
 
 
-def _receipt(row: Row[Any], created: set[str]) -> Received:
+def _receipt(row: StoredRow, created: set[str]) -> Received:
     """Of equal bodies in one batch, the first is the one that created the case."""
     fresh = row.external_id in created
     created.discard(row.external_id)
@@ -60,12 +61,12 @@ def _digests(secret: bytes, new: Sequence[NewCase]) -> dict[str, str]:
     return digests
 
 
-def _known(connection: Connection, source: Source, digests: Iterable[str]) -> dict[str, Row[Any]]:
+def _known(connection: Connection, source: Source, digests: Iterable[str]) -> dict[str, StoredRow]:
     ours = (cases.c.key_id == source.key_id, cases.c.external_id.in_(list(digests)))
     return {row.external_id: row for row in connection.execute(select(*_KNOWN).where(*ours))}
 
 
-def _refuse_changed(known: Iterable[Row[Any]], digests: dict[str, str]) -> None:
+def _refuse_changed(known: Iterable[StoredRow], digests: dict[str, str]) -> None:
     for row in known:
         if row.body_digest != digests[row.external_id]:
             raise _conflict(row.external_id)

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row
-
 from serving.bundle.taxonomy import Taxonomy
 from serving.bundle.verdict import Verdict
 from serving.policy import Policy
 from serving.priority import Facts, OrderFacts, Priority, prioritise
 
-from .records import NewCase, Source
+from .bodies import NewCase
+from .records import Source
+from .tables import StoredRow
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,12 @@ class Rules:
 
 def facts_of_new(case: NewCase, source: Source, now: datetime) -> Facts:
     """What a body says, as the priority reads it. An order cannot have been received in the future."""
-    order = case.order and OrderFacts(
-        case.order.reference, min(case.order.received_at or now, now), case.order.kind, case.order.due_at
-    )
+    told = case.order
+    order = OrderFacts(told.reference, min(told.received_at or now, now), told.kind, told.due_at) if told else None
     return Facts(case.text, now, source.kind, case.reach, case.category, order)
 
 
-def facts_of_stored(row: Row[Any], *, reach: int | None = None, escalated_vital: bool = False) -> Facts:
+def facts_of_stored(row: StoredRow, *, reach: int | None = None, escalated_vital: bool = False) -> Facts:
     """The same from a row of table ``cases``."""
     order = row.order_notice and OrderFacts(
         row.order_notice["reference"],
@@ -72,12 +71,12 @@ def place_scored(rules: Rules, facts: Facts, verdict: Verdict, levels: dict[str,
     return _columns(priority) | {"audit_key": rules.draw() if drawn else None}
 
 
-def place_again(rules: Rules, row: Row[Any], facts: Facts) -> dict[str, Any]:
+def place_again(rules: Rules, row: StoredRow, facts: Facts) -> dict[str, Any]:
     """``place`` of a case whose facts have changed since it was stored."""
     return place(rules, facts, verdict_of(row), row.levels)
 
 
-def verdict_of(row: Row[Any]) -> Verdict | None:
+def verdict_of(row: StoredRow) -> Verdict | None:
     """The stored verdict."""
     return Verdict(**row.verdict) if row.verdict else None
 

@@ -4,33 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, update
+from sqlalchemy import Connection, Engine, update
 
 from serving.bundle.errors import Conflict, Forbidden, InputError, nearest
 from serving.bundle.taxonomy import Taxonomy
 from serving.policy import Policy
 
 from . import claims, events, intake, retention, scoring, seals, transitions, views
+from .bodies import DecisionForm, NewCase
 from .database import reading, writing
 from .keyed import check_secret
 from .places import Rules, facts_of_stored, place_again
-from .records import (
-    READERS,
-    Account,
-    Case,
-    CaseRow,
-    ChainReport,
-    Changes,
-    DecisionForm,
-    NewCase,
-    Received,
-    Source,
-    State,
-    Stats,
-)
-from .tables import cases
+from .records import READERS, Account, Case, CaseRow, ChainReport, Changes, Received, Source, State, Stats
+from .tables import StoredRow, cases
 
 
 class Queue:
@@ -112,7 +99,7 @@ class Queue:
     def release(self, case_id: str, analyst: Account, note: str = "", now: datetime | None = None) -> CaseRow:
         """Give a claimed case back."""
 
-        def move(connection: Connection, case: Row[Any], moment: datetime) -> None:
+        def move(connection: Connection, case: StoredRow, moment: datetime) -> None:
             transitions.release(connection, self.rules.secret, case, analyst.id, note, moment)
 
         return self._on_own(case_id, analyst, now, move)
@@ -126,7 +113,7 @@ class Queue:
         """
         _check_form(form, self.rules.policy, self.rules.taxonomy)
 
-        def move(connection: Connection, case: Row[Any], moment: datetime) -> None:
+        def move(connection: Connection, case: StoredRow, moment: datetime) -> None:
             transitions.decide(connection, self.rules.secret, case, analyst.id, form, moment)
 
         return self._on_own(case_id, analyst, now, move)
@@ -136,7 +123,7 @@ class Queue:
     ) -> CaseRow:
         """Pass a claimed case on to a senior; ``vital`` puts it before everything."""
 
-        def move(connection: Connection, case: Row[Any], moment: datetime) -> None:
+        def move(connection: Connection, case: StoredRow, moment: datetime) -> None:
             placed = place_again(self.rules, case, facts_of_stored(case, escalated_vital=vital))
             transitions.escalate(connection, self.rules.secret, case, analyst.id, note, moment, placed)
 
@@ -220,13 +207,13 @@ class Queue:
         case_id: str,
         analyst: Account,
         now: datetime | None,
-        move: Callable[[Connection, Row[Any], datetime], None],
+        move: Callable[[Connection, StoredRow, datetime], None],
     ) -> CaseRow:
         with writing(self.engine) as connection:
             move(connection, self._own(connection, case_id, analyst), now or _clock())
             return views.find_row(connection, case_id)
 
-    def _own(self, connection: Connection, case_id: str, analyst: Account) -> Row[Any]:
+    def _own(self, connection: Connection, case_id: str, analyst: Account) -> StoredRow:
         """The case, locked, when ``analyst`` holds it. An ended lease still counts until somebody else claims."""
         self._may_read(analyst)
         case = transitions.lock(connection, case_id)

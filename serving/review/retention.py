@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from serving.bundle.taxonomy import Taxonomy
 
@@ -14,7 +13,7 @@ from . import transitions
 from .claims import WAITING
 from .places import Rules
 from .records import State
-from .tables import cases, decisions
+from .tables import StoredRow, cases, decisions
 
 _BATCH = 500
 
@@ -58,7 +57,7 @@ def _decided(connection: Connection, rules: Rules, now: datetime) -> Iterator[tu
             yield row.case_id, why
 
 
-def _rule(decision: Row[Any], rules: Rules) -> tuple[str, int]:
+def _rule(decision: StoredRow, rules: Rules) -> tuple[str, int]:
     action = next((action for action in rules.policy.actions if action.key == decision.action), None)
     if action is not None and action.removes and _terrorist(decision.ground, rules.taxonomy):
         return "removed_terrorist", rules.policy.retention.removed_terrorist_days

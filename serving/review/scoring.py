@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import Engine, Row, literal_column, or_, select, update
+from sqlalchemy import Engine, literal_column, or_, select, update
 
 from serving.bundle.errors import InputError
 from serving.bundle.verdict import Verdict
@@ -19,7 +19,7 @@ from serving.priority import all_levels
 from . import transitions
 from .database import writing
 from .places import Rules, facts_of_stored, place_scored
-from .tables import cases
+from .tables import StoredRow, cases
 
 RESERVATION = timedelta(minutes=2)
 
@@ -49,7 +49,7 @@ def score_pending(engine: Engine, rules: Rules, classifier: Scorer, limit: int, 
     return len(reserved)
 
 
-def _reserve(engine: Engine, limit: int, now: datetime) -> Sequence[Row[Any]]:
+def _reserve(engine: Engine, limit: int, now: datetime) -> Sequence[StoredRow]:
     free = or_(cases.c.scoring_until.is_(None), cases.c.scoring_until < now)
     query = (
         select(cases.c.id, cases.c.text)
@@ -67,7 +67,7 @@ def _reserve(engine: Engine, limit: int, now: datetime) -> Sequence[Row[Any]]:
 
 
 def _store(
-    connection: Any, rules: Rules, case: Row[Any], classifier: Scorer, result: Verdict | InputError, now: datetime
+    connection: Any, rules: Rules, case: StoredRow, classifier: Scorer, result: Verdict | InputError, now: datetime
 ) -> None:
     if isinstance(result, InputError):
         error = {"code": result.code, "detail": result.detail}

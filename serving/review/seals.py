@@ -8,14 +8,13 @@ nothing; and claims never wait for one head, as they would if each event were ch
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 
 from .database import SEAL_LOCK, is_postgresql
 from .keyed import keyed
 from .records import BadEvent
-from .tables import events, seals
+from .tables import StoredRow, events, seals
 
 _START = "0" * 64
 LARGEST_SEAL = 5_000
@@ -63,7 +62,7 @@ def verify_seals(connection: Connection, secret: bytes) -> BadEvent | None:
 
 
 def _fault(
-    connection: Connection, secret: bytes, row: Row[Any], prev_digest: str, next_position: int
+    connection: Connection, secret: bytes, row: StoredRow, prev_digest: str, next_position: int
 ) -> BadEvent | None:
     if (row.prev_digest, row.first_position) != (prev_digest, next_position):
         return BadEvent("", next_position, f"the seal before position {row.first_position} is missing or changed")

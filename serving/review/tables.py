@@ -7,7 +7,7 @@ A change here needs a migration; a test compares the two.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import (
     BigInteger,
@@ -53,7 +53,12 @@ class Moment(TypeDecorator[datetime]):
         """Back to an aware UTC datetime."""
         if value is None:
             return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+#: A row read from one of these tables: its columns are its attributes, which no type checker can know.
+StoredRow: TypeAlias = Any
 
 
 #: 64 bits and self-numbering on both; SQLite numbers only columns declared INTEGER.

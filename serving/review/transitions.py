@@ -8,14 +8,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from serving.bundle.errors import Conflict, NotFound
 
+from .bodies import DecisionForm
 from .events import link
 from .keyed import keyed
-from .records import WAITING_STATES, DecisionForm, EventKind, State
-from .tables import cases, decisions, events
+from .records import WAITING_STATES, EventKind, State
+from .tables import StoredRow, cases, decisions, events
 
 _OPEN = frozenset({*WAITING_STATES, State.CLAIMED})
 _WAITING = frozenset(WAITING_STATES)
@@ -37,7 +38,7 @@ STARTS: dict[EventKind, frozenset[State]] = {
 _UNCLAIMED = {"claimed_by": None, "lease_until": None, "returns_to": None}
 
 
-def lock(connection: Connection, case_id: str) -> Row[Any]:
+def lock(connection: Connection, case_id: str) -> StoredRow:
     """The case, held until the transaction ends.
 
     Raises:
@@ -52,7 +53,7 @@ def lock(connection: Connection, case_id: str) -> Row[Any]:
 def claim(
     connection: Connection,
     secret: bytes,
-    case: Row[Any],
+    case: StoredRow,
     analyst: str,
     now: datetime,
     *,
@@ -75,20 +76,20 @@ def claim(
     _move(connection, secret, case, EventKind.CLAIMED, analyst, now, body, changes)
 
 
-def release(connection: Connection, secret: bytes, case: Row[Any], analyst: str, note: str, now: datetime) -> None:
+def release(connection: Connection, secret: bytes, case: StoredRow, analyst: str, note: str, now: datetime) -> None:
     """Put the case back where it waited."""
     changes = {"state": case.returns_to, **_UNCLAIMED}
     _move(connection, secret, case, EventKind.RELEASED, analyst, now, _noted(secret, note), changes)
 
 
-def expire(connection: Connection, secret: bytes, case: Row[Any], now: datetime) -> None:
+def expire(connection: Connection, secret: bytes, case: StoredRow, now: datetime) -> None:
     """Put a case back whose lease has ended."""
     changes = {"state": case.returns_to, **_UNCLAIMED}
     _move(connection, secret, case, EventKind.LEASE_EXPIRED, case.claimed_by, now, {}, changes)
 
 
 def decide(
-    connection: Connection, secret: bytes, case: Row[Any], analyst: str, form: DecisionForm, now: datetime
+    connection: Connection, secret: bytes, case: StoredRow, analyst: str, form: DecisionForm, now: datetime
 ) -> None:
     """Record what the analyst found; the decision on an appeal closes the case."""
     body = {"illegal": form.illegal, "ground": form.ground, "action": form.action, "stage": case.returns_to}
@@ -102,7 +103,7 @@ def decide(
 def escalate(
     connection: Connection,
     secret: bytes,
-    case: Row[Any],
+    case: StoredRow,
     analyst: str,
     note: str,
     now: datetime,
@@ -116,26 +117,26 @@ def escalate(
     _move(connection, secret, case, EventKind.ESCALATED, analyst, now, body, placed | changes)
 
 
-def appeal(connection: Connection, secret: bytes, case: Row[Any], actor: str, note: str, now: datetime) -> None:
+def appeal(connection: Connection, secret: bytes, case: StoredRow, actor: str, note: str, now: datetime) -> None:
     """Open the case again for an analyst other than the one who decided."""
     changes = {"state": State.APPEALED, "audit_key": None}
     _move(connection, secret, case, EventKind.APPEALED, actor, now, _noted(secret, note), changes)
 
 
-def score(connection: Connection, secret: bytes, case: Row[Any], now: datetime, changes: dict[str, Any]) -> None:
+def score(connection: Connection, secret: bytes, case: StoredRow, now: datetime, changes: dict[str, Any]) -> None:
     """Attach a verdict and the place it gives; only a case that waits unscored changes state."""
     body = {name: changes[name] for name in ("bundle", "lane", "vital", "harm", "rank")}
     _move(connection, secret, case, EventKind.SCORED, "model", now, body, changes | _scored_state(case))
 
 
-def _scored_state(case: Row[Any]) -> dict[str, Any]:
+def _scored_state(case: StoredRow) -> dict[str, Any]:
     if case.state == State.RECEIVED:
         return {"state": State.SCORED}
     return {"returns_to": State.SCORED} if case.returns_to == State.RECEIVED else {}
 
 
 def note_failure(
-    connection: Connection, secret: bytes, case: Row[Any], now: datetime, bundle: str, error: dict[str, str]
+    connection: Connection, secret: bytes, case: StoredRow, now: datetime, bundle: str, error: dict[str, str]
 ) -> None:
     """Keep why the model could not score the case; it stays where it is and can be claimed."""
     changes = {"pending": 0, "scoring_until": None, "score_error": error}
@@ -144,14 +145,14 @@ def note_failure(
 
 
 def change_reach(
-    connection: Connection, secret: bytes, case: Row[Any], actor: str, now: datetime, changes: dict[str, Any]
+    connection: Connection, secret: bytes, case: StoredRow, actor: str, now: datetime, changes: dict[str, Any]
 ) -> None:
     """A new reach and the place it gives."""
     body = {"reach": changes["reach"], "rank": changes["rank"]}
     _move(connection, secret, case, EventKind.REACH_CHANGED, actor, now, body, changes)
 
 
-def erase(connection: Connection, secret: bytes, case: Row[Any], now: datetime, why: str) -> None:
+def erase(connection: Connection, secret: bytes, case: StoredRow, now: datetime, why: str) -> None:
     """Forget what was sent and noted; figures, keyed hashes and events stay."""
     connection.execute(update(decisions).where(decisions.c.case_id == case.id).values(note=""))
     gone = dict.fromkeys(("text", "url", "thread", "notice", "order_notice"))
@@ -162,7 +163,7 @@ def erase(connection: Connection, secret: bytes, case: Row[Any], now: datetime, 
 def _move(
     connection: Connection,
     secret: bytes,
-    case: Row[Any],
+    case: StoredRow,
     kind: EventKind,
     actor: str,
     now: datetime,

@@ -6,7 +6,7 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, distinct, func, select
+from sqlalchemy import Connection, distinct, func, select
 
 from serving.bundle.errors import NotFound
 
@@ -24,13 +24,13 @@ from .records import (
     Stats,
     StoredPost,
 )
-from .tables import cases, decisions, events
+from .tables import StoredRow, cases, decisions, events
 
 #: The columns of a list: neither text nor what names a person. Those of ``CaseRow``, by name.
 ROW_COLUMNS = tuple(cases.c[field.name] for field in fields(CaseRow))
 
 
-def row_of(row: Row[Any]) -> CaseRow:
+def row_of(row: StoredRow) -> CaseRow:
     """One line of a list."""
     return CaseRow(
         **{column.name: getattr(row, column.name) for column in ROW_COLUMNS}

@@ -109,7 +109,15 @@ def optimise(model: Tagger, path: Path) -> None:
 def quantise(source: Path, target: Path) -> None:
     """Dynamic int8, one scale per output channel: closest to fp32 here; reduced range is worse on VNNI (STACK)."""
     with _quiet():
-        quantize_dynamic(str(source), str(target), per_channel=True, reduce_range=False, weight_type=QuantType.QInt8)
+        quantize_dynamic(
+            str(source),
+            str(target),
+            per_channel=True,
+            reduce_range=False,
+            weight_type=QuantType.QInt8,
+            # Shape inference stops at fused operators; every activation is float32 all the same.
+            extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
+        )
 
 
 def export_model(

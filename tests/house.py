@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 from starlette.testclient import TestClient
@@ -32,7 +33,7 @@ class House:
 
     queue: Queue
     accounts: Accounts
-    classifier: Classifier
+    classifier: Any
     registry: CollectorRegistry
     app: ASGIApp
     kicks: list[None]
@@ -79,14 +80,17 @@ class House:
         return [receipt.id for receipt in received]
 
 
-def open_house(folder: Path, bundle: Path, limits: Limits | None = None) -> tuple[House, Callable[[], None]]:
-    """A house on an empty database in ``folder``, and what closes it."""
+def open_house(
+    folder: Path, bundle: Path, limits: Limits | None = None, *, wrap: Callable[[Classifier], Any] = lambda same: same
+) -> tuple[House, Callable[[], None]]:
+    """A house on an empty database in ``folder``, and what closes it; ``wrap`` puts something around the classifier."""
     taxonomy, policy = load_taxonomy(CONFIGS / "taxonomy.toml"), load_policy(CONFIGS / "policy.toml")
     engine = open_database(f"sqlite:///{folder / 'queue.db'}")
     # Chance never chooses: no audit draw, no ordinary case first.
     queue = Queue(engine, policy, taxonomy, SECRET, draw=lambda: 0.999)
     accounts = Accounts(engine, SECRET, policy.sign_in)
-    classifier = Classifier(open_bundle(bundle), 2)
+    inner = Classifier(open_bundle(bundle), 2)
+    classifier = wrap(inner)
     registry = CollectorRegistry()
     meters = Meters(registry)
     kicks: list[None] = []
@@ -96,7 +100,7 @@ def open_house(folder: Path, bundle: Path, limits: Limits | None = None) -> tupl
     house = House(queue, accounts, classifier, registry, front, kicks)
 
     def close() -> None:
-        classifier.close()
+        inner.close()
         engine.dispose()
 
     return house, close

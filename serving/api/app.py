@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
@@ -12,7 +12,7 @@ from serving.classifier import Classifier
 from serving.review import Queue
 
 from . import problems
-from .auth import Doors, Gate
+from .auth import Doors, Gate, caller_of
 from .cases import case_routes
 from .journal import Journal
 from .limits import BodyLimit, Limits
@@ -37,9 +37,10 @@ def create_app(
     limits = limits or Limits()
     app = FastAPI(title="Vigie", summary=_SUMMARY, openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None)
     problems.install(app)
-    app.include_router(scoring_routes(Scorer(classifier, secret, meters, limits)))
-    app.include_router(case_routes(queue, meters, limits, on_received))
-    app.add_api_route("/metrics", _metrics_view(meters), include_in_schema=False)
+    known = [Depends(caller_of)]
+    app.include_router(scoring_routes(Scorer(classifier, secret, meters, limits)), dependencies=known)
+    app.include_router(case_routes(queue, meters, limits, on_received), dependencies=known)
+    app.add_api_route("/metrics", _metrics_view(meters), dependencies=known, include_in_schema=False)
     return app
 
 

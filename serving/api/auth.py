@@ -176,6 +176,9 @@ def person(caller: Caller, roles: Collection[Role]) -> Account:
         raise Forbidden(f"a key may not do this; sign in as a person with one of the roles {wanted}")
     if caller.account.role not in roles:
         raise Forbidden(f"the role {caller.account.role.value!r} may not do this; expected one of {wanted}")
+    if caller.account.must_change_password:
+        detail = "the one-time password must be changed first, at /console/mot-de-passe"
+        raise Forbidden(detail, code="password_change_required")
     return caller.account
 
 

@@ -138,7 +138,8 @@ async def _readable(queue: Queue, request: Request, case_id: str) -> Case:
     key_id = _scope_of(request)
     case = await in_thread(queue.get, case_id)
     if key_id is not None and case.row.key_id != key_id:
-        raise NotFound(f"no case {case_id!r}; give the id that POST /v1/cases answered", pointer="id")
+        # The words of the queue for an id that is nobody's: the answer must not tell them apart.
+        raise NotFound(f"no case {case_id[:64]!r}; take the id from the answer that received or listed it")
     return case
 
 

@@ -18,6 +18,10 @@ Model = TypeVar("Model", bound=BaseModel)
 Include = Literal["levels", "receipt"]
 
 
+#: Characters of an item's id.
+LONGEST_ID = 200
+
+
 class Body(BaseModel):
     """A body that refuses unknown fields and silent conversions."""
 
@@ -30,7 +34,7 @@ class ScoreItem(Body):
     The text is any JSON string: control characters and lone surrogates are normalised like everywhere in Vigie.
     """
 
-    id: Annotated[str, Field(max_length=200)] | None = None
+    id: Annotated[str, Field(max_length=LONGEST_ID)] | None = None
     text: InstanceOf[str]
 
 

@@ -20,7 +20,7 @@ from serving.classifier import Classifier
 from .limits import Limits
 from .meters import Meters
 from .problems import Culprit, InvalidBody, pointer_to
-from .schemas import ScoreItem, ScoreRequest, json_body, parse, read_body
+from .schemas import LONGEST_ID, ScoreItem, ScoreRequest, json_body, parse, read_body
 
 #: Texts handed to the classifier at once: a long request lets the others through between two slices.
 _SLICE = 32
@@ -144,17 +144,17 @@ def _answer(
     return answer
 
 
-def _id_of(item: ScoreItem | InputError, raw: object, number: int) -> str | None:
-    """The item's id; its number when it gave none; for a refused item, its id if that much can be read."""
-    if isinstance(item, ScoreItem):
-        return item.id if item.id is not None else str(number)
+def _id_of(item: ScoreItem | InputError, raw: object, number: int) -> str:
+    """The item's id; its number when it gave none, or none that can be sent back."""
     given = raw.get("id") if isinstance(raw, dict) else None
-    readable = isinstance(given, str) and len(given) <= 200 and not any("\ud800" <= char <= "\udfff" for char in given)
-    return str(given) if readable else str(number)
+    if isinstance(item, ScoreItem):
+        return str(number) if item.id is None else item.id
+    sendable = isinstance(given, str) and len(given) <= LONGEST_ID and given.isprintable()
+    return str(given) if sendable else str(number)
 
 
 def _error(error: InputError, number: int) -> dict[str, str | None]:
-    pointer = (
-        error.pointer if error.pointer and error.pointer.startswith("/") else pointer_to(("items", number, "text"))
-    )
-    return Culprit(error.detail, error.code, pointer).as_json()
+    """The item's error as every row of Vigie says it, with the pointer into this request."""
+    if isinstance(error, InvalidBody):
+        return error.culprits[0].as_json()
+    return Culprit(error.detail, error.code, pointer_to(("items", number, "text"))).as_json()

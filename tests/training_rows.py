@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from serving.bundle import OUTPUT_KEYS
 
 import datasets
+from serving.bundle import OUTPUT_KEYS
 
-FILLER = (
-    "le chat dort dehors aujourd’hui il pleut sur la ville et l’école ouvre à 8 heures demain nous mangeons".split()
-)
+SENTENCE = "le chat dort dehors aujourd’hui il pleut sur la ville et l’école ouvre à 8 heures demain nous mangeons"
+FILLER = tuple(SENTENCE.split())
 MARKERS = {"haine.origine": "chassons", "harcelement.injure": "crétin", "contexte_protege": "témoignage"}
 
 

@@ -20,6 +20,7 @@ from rich.logging import RichHandler
 
 from serving.bundle import InputError, MissingExtra, VigieError
 from serving.settings import Settings
+from training.data.cli import app as data_app
 
 app = typer.Typer(
     help="Prepares data, trains encoders, and makes, judges and promotes bundles.",
@@ -27,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(data_app, name="data")
 out = Console()
 err = Console(stderr=True)
 
@@ -73,6 +75,9 @@ def run(
     ] = None,
 ) -> None:
     """Make a bundle: prepare, fine-tune, export, calibrate, evaluate, track, register as challenger."""
+    from training.recipe import load_recipe
+
+    load_recipe(recipe)  # a misspelt key is told before torch loads
     from training.evaluation.tables import show_evaluation
     from training.runs import run as run_recipe
 
@@ -146,16 +151,6 @@ def promote(
     number = promote_version(model, version)
     out.print(f"{model} version {number} is the champion", highlight=False)
 
-
-def _mount_data() -> None:
-    """`vigie-train data` belongs to training.data; without the extra it is simply not listed."""
-    if importlib.util.find_spec("training.data.cli") is not None:
-        from training.data.cli import app as data_app
-
-        app.add_typer(data_app, name="data")
-
-
-_mount_data()
 
 if __name__ == "__main__":
     main()

@@ -17,7 +17,7 @@ from pydantic import Field, field_validator, model_validator
 from serving.bundle.config import Frozen, load, validate
 from serving.bundle.errors import nearest
 from serving.bundle.taxonomy import OUTPUT_KEYS
-from training.data.prepare import DataRecipe
+from training.data.recipe import DataRecipe
 
 #: Classes of licence that may be trained on; our own text is always allowed.
 LicenceClass = Literal["open", "research", "unlicensed"]

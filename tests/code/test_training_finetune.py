@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from training_rows import recipe_table, tables
 from torch.nn import functional as F
+from training_rows import recipe_table, tables
 
 from datasets import Dataset
 from serving.bundle import OUTPUT_KEYS, ConfigError, NotFound
@@ -39,6 +39,7 @@ def rows():
 
 @pytest.fixture(scope="module")
 def run(recipe, rows, tmp_path_factory):
+    torch.set_num_threads(1)  # a model this small only waits for a second thread
     folder = tmp_path_factory.mktemp("run")
     return folder, finetune(recipe, rows, folder)
 

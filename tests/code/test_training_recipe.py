@@ -63,7 +63,7 @@ def test_no_hidden_default_in_training(table):
 
 def test_rates_name_unknown_and_missing_outputs(table):
     table["calibration"]["population_rate"]["haine.religon"] = 0.1
-    with pytest.raises(ConfigError, match="haine.religion"):
+    with pytest.raises(ConfigError, match=r"did you mean 'haine\.religion'"):
         parse_recipe(table, "x.toml")
     del table["calibration"]["population_rate"]["haine.religon"]
     del table["calibration"]["population_rate"]["vulgarite"]

@@ -137,7 +137,8 @@ def test_the_headline_counts_each_measured_label_once(evaluation):
 
 def test_figures_are_written_the_french_way():
     found = Interval(value=0.5, low=-0.25, high=0.75)
-    assert figure(found) == "0,50 [-0,25–0,75]"
+    assert figure(found) == "0,50 [−0,25 ; 0,75]"
+    assert figure(Interval(value=0.5, low=0.25, high=0.75)) == "0,50 [0,25–0,75]"
     assert percent(Interval(value=0.5, low=0.25, high=0.75)) == "50 % [25–75]"
     assert signed(found) == "+0,50 [−0,25 ; +0,75]"
     assert {figure(None), percent(None), signed(None)} == {"–"}

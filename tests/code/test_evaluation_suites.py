@@ -67,6 +67,14 @@ def test_a_result_holds_no_text_and_prints_in_french(classifier, tmp_path):
     assert "Inoffensifs épargnés" in out.getvalue()
 
 
+def test_names_from_a_file_are_not_read_as_markup(classifier, tmp_path):
+    file = _write(tmp_path / "suite.csv", [("[red]f[/red]", "La haine.", "hateful", "[b]x[/]"), *ROWS])
+    out = io.StringIO()
+    show_suite(run_hatecheck(classifier, file), Console(file=out, width=140))
+    assert "[red]f[/red]" in out.getvalue()
+    assert "[b]x[/]" in out.getvalue()
+
+
 def test_the_level_moves_the_threshold(classifier, tmp_path):
     file = _write(tmp_path / "suite.csv")
     assert run_hatecheck(classifier, file, level="possible").threshold == 0.2

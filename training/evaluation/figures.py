@@ -9,6 +9,7 @@ import base64
 import io
 from collections.abc import Sequence
 from itertools import pairwise
+from textwrap import fill
 from typing import Any
 
 from matplotlib import rc_context
@@ -219,7 +220,7 @@ def reliabilities(labels: Sequence[LabelEvaluation]) -> str:
         grid = figure.subplots(lines, columns, squeeze=False)
         for axes, label in zip(grid.flat, labels, strict=False):
             _reliability(axes, label)
-            axes.set_title(label.title)
+            axes.set_title(fill(label.title, 34))
             top = min(1.0, 3 * label.population_rate + 0.25)
             axes.set_xlim(-0.02 * top, top)
             axes.set_ylim(-0.02 * top, top)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from serving.bundle import Interval
@@ -23,7 +24,8 @@ def figure(found: Interval | None) -> str:
     """``0,82 [0,78–0,86]``, or a dash."""
     if found is None:
         return "–"
-    return f"{found.value:.2f} [{found.low:.2f}–{found.high:.2f}]".replace(".", ",")
+    dash = "–" if found.low >= 0 else " ; "
+    return f"{found.value:.2f} [{found.low:.2f}{dash}{found.high:.2f}]".replace(".", ",").replace("-", "−")
 
 
 def signed(difference: Interval | None) -> str:
@@ -53,7 +55,8 @@ def _functionalities(result: SuiteResult) -> Table:
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     for item in result.functionalities:
         expected = "[red]signalé[/]" if item.harmful else "[green]non signalé[/]"
-        name = item.title if item.title == item.key else f"{item.title} [dim]{item.key}[/]"
+        # Names come from a file: they are shown as they are, never read as markup.
+        name = escape(item.title) if item.title == item.key else f"{escape(item.title)} [dim]{escape(item.key)}[/]"
         table.add_row(name, expected, str(item.cases), percent(item.passed))
     return table
 
@@ -62,7 +65,7 @@ def _targets(result: SuiteResult) -> Table:
     table = Table("Groupe visé", "Cas", "Haineux signalés", "Inoffensifs épargnés", "AUC", title="Par groupe visé")
     for item in result.targets:
         auc = "–" if item.auc is None else f"{item.auc:.2f}".replace(".", ",")
-        table.add_row(item.key, str(item.cases), percent(item.harmful), percent(item.harmless), auc)
+        table.add_row(escape(item.key), str(item.cases), percent(item.harmful), percent(item.harmless), auc)
     return table
 
 

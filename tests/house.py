@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,7 @@ from serving.review import Accounts, KeyKind, NewCase, Queue, Role, Source, open
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 SECRET = b"a secret for tests, 32 bytes long"
 PASSWORD = "un mot de passe assez long"
+_PEOPLE = dict.fromkeys(Role, 1) | {Role.ANALYST: 3}
 
 
 @dataclass
@@ -37,6 +41,7 @@ class House:
     registry: CollectorRegistry
     app: ASGIApp
     kicks: list[None]
+    tokens: dict[Role, list[str]]
 
     def client(self, **headers: str) -> TestClient:
         """Somebody unknown, who shows server errors as answers."""
@@ -47,13 +52,9 @@ class House:
         _, plain = self.accounts.create_key(f"clef {kind}", kind)
         return self.client(Authorization=f"Bearer {plain}")
 
-    def token(self, role: Role = Role.ANALYST, name: str | None = None) -> str:
-        """The session token of a person of this role."""
-        name = name or f"{role.value} {len(self.accounts.list_users())}"
-        self.accounts.create_user(name, role, PASSWORD)
-        session = self.accounts.sign_in(name, PASSWORD)
-        assert session is not None
-        return session.token
+    def token(self, role: Role = Role.ANALYST) -> str:
+        """The session token of a person of this role, another one each time."""
+        return self.tokens[role].pop()
 
     def person(self, role: Role = Role.ANALYST) -> TestClient:
         """A client whose session travels as a Bearer token."""
@@ -80,11 +81,33 @@ class House:
         return [receipt.id for receipt in received]
 
 
+def _signed_in(accounts: Accounts, name: str, role: Role) -> str:
+    accounts.create_user(name, role, PASSWORD)
+    session = accounts.sign_in(name, PASSWORD)
+    assert session is not None
+    return session.token
+
+
+@cache
+def _template() -> tuple[Path, dict[Role, list[str]]]:
+    """An empty queue with signed-in people of every role, made once: passwords are slow to hash on purpose."""
+    path = Path(tempfile.mkdtemp(prefix="vigie-house-")) / "queue.db"
+    engine = open_database(f"sqlite:///{path}")
+    accounts = Accounts(engine, SECRET, load_policy(CONFIGS / "policy.toml").sign_in)
+    tokens: dict[Role, list[str]] = {}
+    for role in Role:
+        tokens[role] = [_signed_in(accounts, f"{role.value} {number}", role) for number in range(_PEOPLE[role])]
+    engine.dispose()
+    return path, tokens
+
+
 def open_house(
     folder: Path, bundle: Path, limits: Limits | None = None, *, wrap: Callable[[Classifier], Any] = lambda same: same
 ) -> tuple[House, Callable[[], None]]:
     """A house on an empty database in ``folder``, and what closes it; ``wrap`` puts something around the classifier."""
     taxonomy, policy = load_taxonomy(CONFIGS / "taxonomy.toml"), load_policy(CONFIGS / "policy.toml")
+    template, tokens = _template()
+    shutil.copy(template, folder / "queue.db")
     engine = open_database(f"sqlite:///{folder / 'queue.db'}")
     # Chance never chooses: no audit draw, no ordinary case first.
     queue = Queue(engine, policy, taxonomy, SECRET, draw=lambda: 0.999)
@@ -97,7 +120,9 @@ def open_house(
     app = create_app(classifier, queue, SECRET, meters=meters, limits=limits, on_received=lambda: kicks.append(None))
     app.mount("/console", create_console(Desk(queue, accounts, Words(taxonomy, policy), SECRET, meters)))
     front = guarded(app, lambda: Doors(accounts, SECRET), meters, limits)
-    house = House(queue, accounts, classifier, registry, front, kicks)
+    house = House(
+        queue, accounts, classifier, registry, front, kicks, {role: list(given) for role, given in tokens.items()}
+    )
 
     def close() -> None:
         inner.close()

@@ -31,21 +31,20 @@ ROUTES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def house(tmp_path_factory, tiny_bundle):
-    found, close = open_house(tmp_path_factory.mktemp("house"), tiny_bundle)
+@pytest.fixture
+def house(tmp_path, tiny_bundle):
+    found, close = open_house(tmp_path, tiny_bundle)
     yield found
     close()
 
 
-@pytest.mark.parametrize(("method", "path"), ROUTES)
 @pytest.mark.parametrize("authorization", [None, "Bearer faux", "Bearer ", "Basic dXNlcjpwYXNz", "vigie_x"])
-def test_strangers_are_refused_everywhere(house, method, path, authorization):
-    headers = {"Authorization": authorization} if authorization else {}
-    answer = house.client(**headers).request(method, path)
-    assert answer.status_code == 401
-    assert answer.json()["code"] == "unauthenticated"
-    assert answer.headers["www-authenticate"].startswith("Bearer")
+def test_strangers_are_refused_everywhere(house, authorization):
+    client = house.client(**({"Authorization": authorization} if authorization else {}))
+    for method, path in ROUTES:
+        answer = client.request(method, path)
+        assert (path, answer.status_code, answer.json()["code"]) == (path, 401, "unauthenticated")
+        assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
 def test_the_list_above_holds_every_route(house):

@@ -110,12 +110,12 @@ def _own_rows(folder: Path) -> Iterator[tuple[str, str]]:
     """Held-out cases of ours without slots: the model never saw them."""
     cases = [case for path in sorted(folder.glob("held_out_*.toml")) for case in read_toml(path)["case"]]
     whole = [(case["id"], case["text"]) for case in cases if "{" not in case["text"]]
-    yield from random.Random(SEED).sample(whole, min(OWN_ROWS, len(whole)))  # noqa: S311 (a demo's draw)
+    yield from random.Random(SEED).sample(whole, min(OWN_ROWS, len(whole)))
 
 
 def _by_kind(texts: list[tuple[str, str]]) -> dict[KeyKind, list[NewCase]]:
     """Cases by the kind of key that brings them: mostly a platform, some trusted flaggers, one order in fifty."""
-    draw = random.Random(SEED)  # noqa: S311 (a demo's draw)
+    draw = random.Random(SEED)
     now = datetime.now(UTC)
     found: dict[KeyKind, list[NewCase]] = {kind: [] for kind in KeyKind}
     for number, (external_id, text) in enumerate(texts):

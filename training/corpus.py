@@ -1,0 +1,136 @@
+"""Streams the pretraining corpus as tokens: registers in declared shares, some lines disturbed.
+
+A register is one ``<name>.txt.xz``, passages separated by a blank line. Knows nothing of the model.
+"""
+
+from __future__ import annotations
+
+import lzma
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import cycle
+from pathlib import Path
+from random import Random
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+from tokenizers import Tokenizer
+
+from serving.bundle import prepare
+from serving.bundle.config import Frozen
+from serving.bundle.errors import ConfigError
+from training.noise import disturb
+
+Tokens = npt.NDArray[np.uint16]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+#: Longest line given to the tokenizer at once, in characters.
+_LINE = 2_000
+_BATCH = 2_000
+
+
+class CorpusSection(Frozen):
+    """What is read, and how much of each register."""
+
+    #: Share of the tokens that each register gives; sampled by register, not by size.
+    shares: dict[str, Share]
+    #: Share of the lines that are disturbed (training.noise).
+    noise: Share
+    #: How often a register may be read again, each time disturbed otherwise, before its tokens repeat.
+    most_passes: int = Field(ge=1)
+
+
+def registers(folder: Path, section: CorpusSection) -> dict[str, Path]:
+    """File of each register.
+
+    Raises:
+        ConfigError: a register has no file in ``folder``.
+    """
+    found = {name: folder / f"{name}.txt.xz" for name in section.shares}
+    if missing := [path.name for path in found.values() if not path.is_file()]:
+        raise ConfigError(f"corpus {folder}: no {', '.join(missing)}; give the corpus folder with --corpus")
+    return found
+
+
+def lines(path: Path, draw: Random, noise: float) -> Iterator[str]:
+    """Prepared lines of one register, some disturbed, endlessly unless stopped by the caller after one pass."""
+    with lzma.open(path, "rt", encoding="utf-8") as file:
+        for line in file:
+            text = prepare(line[:_LINE])
+            if text:
+                yield disturb(text, draw) if draw.random() < noise else text
+
+
+def tokens_of(
+    path: Path, tokenizer: Tokenizer, *, need: int, passes: int, noise: float, seed: int, end_id: int
+) -> Tokens:
+    """At most about ``need`` tokens of one register, shape (n,), an ``end_id`` after each line."""
+    parts: list[npt.NDArray[np.uint16]] = []
+    have = 0
+    for number in range(passes):
+        for batch in _batched(lines(path, Random(f"{seed}:{path.stem}:{number}"), noise)):
+            for encoding in tokenizer.encode_batch_fast(batch, add_special_tokens=False):
+                parts.append(np.array([*encoding.ids, end_id], dtype=np.uint16))
+                have += len(parts[-1])
+            if have >= need:
+                return np.concatenate(parts)
+    return np.concatenate(parts)
+
+
+def sample_lines(paths: Mapping[str, Path], section: CorpusSection, characters: int, seed: int) -> Iterator[str]:
+    """About ``characters`` of lines in the declared shares, to train a vocabulary on."""
+    for name, path in paths.items():
+        left = int(section.shares[name] * characters)
+        for line in lines(path, Random(f"{seed}:{name}"), section.noise):
+            yield line
+            left -= len(line)
+            if left <= 0:
+                break
+
+
+def extra_tokens(
+    texts: Sequence[str], tokenizer: Tokenizer, *, need: int, noise: float, seed: int, end_id: int
+) -> Tokens:
+    """Tokens of loose texts (training splits), read again and again, each time disturbed otherwise."""
+    draw = Random(f"{seed}:texts")
+    parts: list[npt.NDArray[np.uint16]] = []
+    have = 0
+    for batch in _batched(disturb(t, draw) if draw.random() < noise else t for t in cycle(texts)):
+        for encoding in tokenizer.encode_batch_fast(batch, add_special_tokens=False):
+            parts.append(np.array([*encoding.ids, end_id], dtype=np.uint16))
+            have += len(parts[-1])
+        if have >= need:
+            break
+    return np.concatenate(parts)
+
+
+class Mixture:
+    """Random crops of token arrays, drawn in declared shares."""
+
+    def __init__(self, arrays: Mapping[str, Tokens], shares: Mapping[str, float]) -> None:
+        self._arrays = [arrays[name] for name in arrays]
+        weights = np.array([shares[name] for name in arrays], dtype=np.float64)
+        self._weights = weights / weights.sum()
+
+    def batch(self, size: int, length: int, generator: np.random.Generator, start_id: int) -> npt.NDArray[np.int64]:
+        """``size`` crops, shape (size, length); each begins with ``start_id`` and may hold several lines."""
+        rows = np.empty((size, length), dtype=np.int64)
+        rows[:, 0] = start_id
+        for row, source in enumerate(generator.choice(len(self._arrays), size, p=self._weights)):
+            array = self._arrays[source]
+            at = int(generator.integers(0, max(1, len(array) - length)))
+            crop = array[at : at + length - 1]
+            rows[row, 1:] = np.resize(crop, length - 1)
+        return rows
+
+
+def _batched(stream: Iterable[str]) -> Iterator[list[str]]:
+    batch: list[str] = []
+    for item in stream:
+        batch.append(item)
+        if len(batch) == _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

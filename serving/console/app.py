@@ -50,7 +50,7 @@ def create_console(desk: Desk) -> Starlette:
             Route("/dossiers/{case_id}/transmettre", settled(cases.escalate), methods=["POST"]),
             Route("/dossiers/{case_id}/bail", settled(cases.heartbeat), methods=["POST"]),
         ],
-        exception_handlers={VigieError: _on_error, HTTPException: _on_http_error},
+        exception_handlers={VigieError: _on_error, HTTPException: _on_http_error, Exception: _on_unexpected},
     )
 
 
@@ -78,6 +78,11 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     words = sentence(NotFound("")) if error.status_code == 404 else "Cette adresse n’accepte pas cette action."
     return page("error.html", error.status_code, sentence=words, request_id=_request_id(request))
+
+
+async def _on_unexpected(request: Request, error: Exception) -> Response:
+    # What happened is logged by serving.api.problems.Unexpected, around this application.
+    return page("error.html", 500, sentence=sentence(VigieError("")), request_id=_request_id(request))
 
 
 def _request_id(request: Request) -> str:

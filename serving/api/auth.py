@@ -83,9 +83,8 @@ class Gate:
         """The caller, or the answer that refuses."""
         doors = self.doors()
         if doors is None:
-            return problem_of(Unavailable("the service is starting; try again shortly", code="starting")).response(
-                scope
-            )
+            detail = "the service is not ready: it is starting, or could not start; its log says which"
+            return problem_of(Unavailable(detail, code="not_ready")).response(scope)
         try:
             caller = await anyio.to_thread.run_sync(identify, doors.accounts, scope)
         except VigieError as error:

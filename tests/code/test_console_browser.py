@@ -1,0 +1,197 @@
+"""The console in a real browser: the whole way of an analyst, and hostile text that stays inert."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from house import PASSWORD, House, open_house
+
+from serving.review import Role
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+HOSTILE = (
+    "<script>window.pris = 1</script><img src=x onerror='window.pris = 2'>"
+    "<svg onload='window.pris = 3'></svg><a href='javascript:window.pris = 4'>ici</a>"
+    "</blockquote></bdi></main><form action='https://ailleurs.test'> \u202e une menace"
+)
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not Path(CHROMIUM).exists():
+        pytest.skip("no Chromium; install Debian's package chromium")
+    with playwright.sync_playwright() as driver:
+        found = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def house(tmp_path, tiny_bundle) -> Iterator[House]:
+    found, close = open_house(tmp_path, tiny_bundle)
+    yield found
+    close()
+
+
+@pytest.fixture
+def url(house) -> Iterator[str]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(house.app, log_level="warning", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def page(browser, url):
+    """A page at the console, and everything it complained of in ``page.complaints``."""
+    context = browser.new_context(base_url=url, viewport={"width": 1280, "height": 900})
+    found = context.new_page()
+    found.complaints = []
+    found.on("pageerror", lambda error: found.complaints.append(str(error)))
+    found.on("console", lambda message: found.complaints.append(message.text) if message.type == "error" else None)
+    found.on("dialog", lambda dialog: found.complaints.append("a dialog was opened"))
+    yield found
+    context.close()
+
+
+def sign_in(page, name: str) -> None:
+    page.goto("/console/")
+    page.get_by_label("Identifiant").fill(name)
+    page.get_by_label("Mot de passe").fill(PASSWORD)
+    page.get_by_role("button", name="Se connecter").click()
+    page.get_by_role("heading", name="File d’attente").wait_for()
+
+
+def test_an_analyst_signs_in_reveals_claims_and_decides(house, page):
+    house.accounts.create_user("ana", Role.ANALYST, PASSWORD)
+    house.receive("une menace contre le lycée, demain", "une haine ordinaire", reach=900)
+    sign_in(page, "ana")
+    rows = page.locator("table.file tbody tr")
+    assert rows.count() == 2
+    assert "lycée" not in page.content()
+
+    rows.first.get_by_role("link").click()
+    heading = page.get_by_role("heading", level=1)
+    assert "Terrorisme" in heading.inner_text()
+    assert "lycée" not in page.content()
+    page.get_by_role("button", name="Révéler le texte").click()
+    page.get_by_text("une menace contre le lycée, demain").wait_for()
+    # htmx swapped the text in: the address did not change, so nothing was loaded again.
+    assert re.search(r"/console/dossiers/\w+$", page.url)
+
+    page.get_by_role("button", name="Prendre le dossier suivant").click()
+    page.get_by_text("vous est réservé jusqu’à").wait_for()
+    page.get_by_label("Contenu illicite").check()
+    page.get_by_label("Fondement").select_option("cp.terrorisme")
+    page.get_by_label("Suite donnée").select_option("transmission_pharos")
+    page.get_by_label("Note").fill("transmis")
+    page.get_by_role("button", name="Enregistrer la décision").click()
+    page.get_by_text("Décision enregistrée.").wait_for()
+    assert page.locator("table.file tbody tr").count() == 1
+    assert house.queue.stats().states["decided"] == 1
+    assert page.complaints == []
+
+
+def test_hostile_text_is_inert(house, page):
+    house.accounts.create_user("ana", Role.ANALYST, PASSWORD)
+    house.receive(
+        HOSTILE, thread=[{"text": HOSTILE}], notice={"explanation": HOSTILE}, category=HOSTILE[:200], url=HOSTILE
+    )
+    sign_in(page, "ana")
+    page.locator("table.file tbody tr").first.get_by_role("link").click()
+    for part in ("le texte", "le fil", "le signalement"):
+        page.get_by_role("button", name=f"Révéler {part}").click()
+        page.get_by_role("button", name=f"Révéler {part}").wait_for(state="detached")
+    assert page.locator("blockquote.texte").count() == 3
+    assert page.locator("blockquote.texte").first.inner_text().startswith("<script>window.pris = 1</script>")
+    assert page.evaluate("window.pris === undefined")
+    assert (
+        page.locator("main script, main img, main svg, main form[action^='https'], main a[href^='javascript']").count()
+        == 0
+    )
+    assert page.complaints == []
+
+
+def test_the_policy_stops_inline_code_even_if_it_got_in(house, page):
+    house.accounts.create_user("ana", Role.ANALYST, PASSWORD)
+    sign_in(page, "ana")
+    page.evaluate(
+        """() => {
+            const script = document.createElement('script');
+            script.textContent = 'window.pris = 1';
+            document.body.append(script);
+            document.body.insertAdjacentHTML('beforeend', '<img src=x onerror="window.pris = 2">');
+        }"""
+    )
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.pris === undefined")
+    assert any("Content Security Policy" in complaint for complaint in page.complaints)
+
+
+def test_the_keyboard_alone_reaches_a_decision(house, page):
+    house.accounts.create_user("ana", Role.ANALYST, PASSWORD)
+    house.receive("une menace")
+    page.goto("/console/")
+    page.keyboard.type("ana")
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="File d’attente").wait_for()
+    reach(page, "Prendre le dossier suivant")
+    page.keyboard.press("Enter")
+    page.get_by_text("vous est réservé jusqu’à").wait_for()
+    reach(page, "Révéler le texte")
+    page.keyboard.press("Enter")
+    page.locator("blockquote.texte").wait_for()
+    reach(page, "illicite")
+    page.keyboard.press("Space")
+    assert page.locator("input[value=illicite]").is_checked()
+    reach(page, "Enregistrer la décision")
+
+
+def reach(page, wanted: str) -> None:
+    """Press Tab until the focus is on what says or holds ``wanted``."""
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        focused = page.evaluate("document.activeElement.value || document.activeElement.innerText || ''")
+        if wanted in focused:
+            return
+    raise AssertionError(f"the keyboard does not reach {wanted!r}")
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+def test_no_page_is_wider_than_its_window(house, page, width):
+    house.accounts.create_user("ana", Role.ANALYST, PASSWORD)
+    house.receive("x" * 3_000, category="y" * 200, url="https://exemple.fr/" + "z" * 500, reach=10**12)
+    house.receive("une menace", order={"authority": "a" * 200, "reference": "b" * 200})
+    page.set_viewport_size({"width": width, "height": 800})
+    sign_in(page, "ana")
+    for case in page.locator("td.nature a").all():
+        assert case.is_visible()
+    paths = [link.get_attribute("href") for link in page.locator("td.nature a").all()]
+    for path in ["/console/", "/console/mot-de-passe", *paths]:
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import bentoml
 from fastapi import FastAPI
-from sqlalchemy.engine import Engine
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.types import Receive, Scope, Send
@@ -56,7 +55,6 @@ class Rooms:
     taxonomy: Taxonomy
     policy: Policy
     secret: bytes
-    engine: Engine
     queue: Queue
     accounts: Accounts
 
@@ -72,7 +70,7 @@ class Rooms:
         engine = open_database(settings.database_url)
         queue = Queue(engine, policy, taxonomy, secret)
         accounts = Accounts(engine, secret, policy.sign_in)
-        return cls(settings, taxonomy, policy, secret, engine, queue, accounts)
+        return cls(settings, taxonomy, policy, secret, queue, accounts)
 
 
 def assemble(rooms: Rooms, classifier: Classifier, meters: Meters, pump: Pump) -> FastAPI:
@@ -196,7 +194,7 @@ class Worker:
         if self._classifier:
             self._classifier.close()
         if self._rooms:
-            self._rooms.engine.dispose()
+            self._rooms.queue.engine.dispose()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request as soon as everything is loaded; 503 until then."""

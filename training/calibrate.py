@@ -51,7 +51,7 @@ def fitting_half(positive: Mask, groups: Sequence[str], *, seed: int) -> Mask:
     for row, group in enumerate(groups):
         rows_of[group].append(row)
     shuffled = sorted(rows_of, key=lambda group: hashlib.sha256(f"{seed}:{group}".encode()).digest())
-    carried = {group: positive[rows].any(axis=0) for group, rows in rows_of.items()}
+    carried = {group: np.asarray(positive[rows].any(axis=0)) for group, rows in rows_of.items()}
     rarest_first = sorted(range(positive.shape[1]), key=lambda column: int(positive[:, column].sum()))
     chosen: dict[str, bool] = {}
     for column in [*rarest_first, None]:

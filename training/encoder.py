@@ -18,6 +18,7 @@ from transformers import (
     AutoModel,
     AutoTokenizer,
     ModernBertConfig,
+    PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
 )
@@ -92,7 +93,7 @@ def compact_tokenizer(architecture: CompactArchitecture, texts: Iterable[str]) -
     bpe.post_processor = processors.TemplateProcessing(
         single=f"{START} $A {END}", special_tokens=[(t, bpe.token_to_id(t)) for t in (START, END)]
     )
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=bpe,
         pad_token=PAD,
         cls_token=START,
@@ -136,7 +137,13 @@ def compact_encoder(architecture: CompactArchitecture, tokenizer: PreTrainedToke
         eos_token_id=tokenizer.sep_token_id,
         sep_token_id=tokenizer.sep_token_id,
     )
-    return AutoModel.from_config(config)
+    return _random_weights(config)
+
+
+def _random_weights(config: PreTrainedConfig) -> PreTrainedModel:
+    model = AutoModel.from_config(config)  # type: ignore[no-untyped-call]
+    assert isinstance(model, PreTrainedModel)
+    return model
 
 
 def _pretrained(path: str, revision: str) -> Encoder:
@@ -149,7 +156,7 @@ def _pretrained(path: str, revision: str) -> Encoder:
         tokenizer = AutoTokenizer.from_pretrained(path, **where)
     except (OSError, ValueError) as error:
         raise Unavailable(_unreachable(path, revision, offline, error)) from None
-    if not getattr(tokenizer, "is_fast", False):
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise ConfigError(f"encoder.path {path!r}: its tokenizer has no fast form (tokenizer.json); choose another")
     return Encoder(model, tokenizer, False, path if local else f"{path}@{revision}")
 
@@ -203,7 +210,8 @@ class Tagger(nn.Module):
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        return self.head(self.dropout(self._pool(hidden, attention_mask)))
+        logits: torch.Tensor = self.head(self.dropout(self._pool(hidden, attention_mask)))
+        return logits
 
     def _pool(self, hidden: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         if self.pooling == "cls":
@@ -221,5 +229,6 @@ def save_architecture(encoder: Encoder, folder: Path) -> None:
 def load_architecture(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """An encoder of the saved architecture with random weights, and its tokenizer."""
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
-    model = AutoModel.from_config(config)
-    return model, AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    assert isinstance(tokenizer, PreTrainedTokenizerFast)  # only such are saved by `save_architecture`
+    return _random_weights(config), tokenizer

@@ -114,16 +114,14 @@ def _raise_family(values: Array, masks: Array, child: int, family: int) -> None:
 
 def trainable_labels(targets: Targets) -> tuple[str, ...]:
     """Keys with at least one positive row; the others are not trained and get no entry in the bundle."""
-    return tuple(
-        key for key, any_positive in zip(targets.keys, targets.positive.any(axis=0), strict=True) if any_positive
-    )
+    return tuple(key for column, key in enumerate(targets.keys) if targets.positive[:, column].any())
 
 
 def positive_weights(targets: Targets, most: float) -> Array:
     """What a positive weighs against a negative, per key: their weight ratio, between 1 and `most`. Shape (keys,)."""
     positive = (targets.weights * targets.values).sum(axis=0)
     negative = (targets.weights * (1 - targets.values)).sum(axis=0)
-    return np.clip(negative / np.maximum(positive, 1e-6), 1.0, most).astype(np.float32)
+    return np.asarray(np.clip(negative / np.maximum(positive, 1e-6), 1.0, most), dtype=np.float32)
 
 
 class MaskedLoss:
@@ -195,7 +193,7 @@ def finetune(recipe: Recipe, tables: DatasetDict, out_dir: Path, *, resume: bool
 
 def _last_checkpoint(out_dir: Path) -> str:
     folder = out_dir / CHECKPOINTS
-    found = get_last_checkpoint(str(folder)) if folder.is_dir() else None
+    found: str | None = get_last_checkpoint(str(folder)) if folder.is_dir() else None  # type: ignore[no-untyped-call]
     if found is None:
         raise NotFound(f"--resume: no checkpoint in {folder}; start the run without --resume")
     return found

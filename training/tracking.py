@@ -46,7 +46,8 @@ class Tracked:
             self.client.log_param(self.run_id, f"rows.{split}", len(table))
         for record in records:
             self.client.log_param(self.run_id, f"dataset.{record.name}", record.sha256)
-        self.client.log_dict(self.run_id, [record.model_dump(mode="json") for record in records], "datasets.json")
+        sources = {record.name: record.model_dump(mode="json") for record in records}
+        self.client.log_dict(self.run_id, sources, "datasets.json")
 
     def history(self, records: Iterable[Mapping[str, float]]) -> None:
         """File the Trainer's log: one point per step it reports."""

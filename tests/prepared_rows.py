@@ -6,6 +6,7 @@ import random
 from types import SimpleNamespace
 
 from datasets import Dataset, DatasetDict
+
 from serving.bundle import OUTPUT_KEYS, DatasetRecord
 
 FILLER = [

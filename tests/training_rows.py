@@ -10,9 +10,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import datasets
 import numpy as np
 
-import datasets
 from serving.bundle import OUTPUT_KEYS
 
 SENTENCE = "le chat dort dehors aujourd’hui il pleut sur la ville et l’école ouvre à 8 heures demain nous mangeons"

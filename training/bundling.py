@@ -19,11 +19,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from datasets import Dataset, DatasetDict
 from sklearn.metrics import roc_auc_score
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
-from datasets import Dataset, DatasetDict
 from serving.bundle import (
     LEVELED,
     Bundle,

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-
 from datasets import DatasetDict
+
 from serving.bundle import FAMILIES, Interval, Label, Manifest, family_of
 from training.finetune import TrainedModel, targets_of
 from training.recipe import Recipe

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from datasets import Dataset, DatasetDict
 from safetensors.torch import load_file, save_file
 from sklearn.metrics import average_precision_score
 from torch.nn import functional as F
@@ -31,7 +32,6 @@ from transformers import (
 from transformers.modeling_outputs import SequenceClassifierOutput
 from transformers.trainer_utils import get_last_checkpoint
 
-from datasets import Dataset, DatasetDict
 from serving.bundle.errors import ConfigError, NotFound
 from serving.bundle.taxonomy import OUTPUT_KEYS, family_of
 from training.encoder import Tagger, build_encoder, load_architecture, save_architecture

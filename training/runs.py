@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datasets import DatasetDict
+
 from serving.bundle import Bundle, Conflict, Interval, NotFound, load_taxonomy, open_bundle
 from serving.settings import Settings
 from training.bundling import Origin, make_bundle

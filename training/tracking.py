@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+from datasets import Dataset, DatasetDict
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from datasets import Dataset, DatasetDict
 from serving.bundle import Bundle, BundleError, DatasetRecord, NotFound, Unavailable, check_bundle
 from training.recipe import Recipe
 

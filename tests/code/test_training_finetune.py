@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from datasets import Dataset
 from torch.nn import functional as F
 from training_rows import recipe_table, tables
 
-from datasets import Dataset
 from serving.bundle import OUTPUT_KEYS, ConfigError, NotFound
 from training.finetune import (
     CHECKPOINTS,

@@ -36,7 +36,7 @@ class Instance:
 
 def write_instances(case: OwnCase, lexicon: Lexicon, most: int, seed: int) -> list[Instance]:
     """At most ``most`` distinct instances of ``case``; fewer when its slots do not allow more."""
-    rng = random.Random(f"{seed}:{case.id}")  # noqa: S311 reproducible draws, no secret
+    rng = random.Random(f"{seed}:{case.id}")
     texts: dict[str, str] = {}
     for group, words in islice(_draws(case, lexicon, rng), most * _PATIENCE):
         texts.setdefault(fill(case.template, words), group.key if group else "")

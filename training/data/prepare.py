@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import datasets
 import numpy as np
 
-import datasets
 from serving.bundle import OUTPUT_KEYS, DatasetRecord
 from serving.settings import Settings
 

@@ -139,7 +139,8 @@ def keep_labels(trained: TrainedModel, keys: Sequence[str]) -> TrainedModel:
     head = nn.Linear(trained.model.head.in_features, len(keys))
     head.weight.data = trained.model.head.weight.data[index].clone()
     head.bias.data = trained.model.head.bias.data[index].clone()
-    model = Tagger(trained.model.encoder, len(keys), pooling=trained.model.pooling)
+    branch = trained.model.ngrams.columns(index) if trained.model.ngrams is not None else None
+    model = Tagger(trained.model.encoder, len(keys), pooling=trained.model.pooling, ngrams=branch)
     model.head = head
     return dataclasses.replace(trained, model=model.eval(), labels=tuple(keys))
 

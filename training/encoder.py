@@ -24,6 +24,7 @@ from transformers import (
 )
 
 from serving.bundle.errors import ConfigError, Unavailable
+from training.ngrams import CharNgrams
 from training.recipe import CompactArchitecture, EncoderSection
 
 PAD, START, END, MASK = "[PAD]", "[CLS]", "[SEP]", "[MASK]"
@@ -194,15 +195,24 @@ def served_tokenizer(tokenizer: PreTrainedTokenizerFast) -> Tokenizer:
 
 
 class Tagger(nn.Module):
-    """Encoder, pooling and one linear output per label.
+    """Encoder, pooling and one linear output per label; beside them, a branch of character n-grams where asked for.
 
     `forward(input_ids, attention_mask)`, both int64 of shape (batch, length), gives logits of shape (batch, labels).
     """
 
-    def __init__(self, encoder: PreTrainedModel, n_labels: int, *, pooling: str, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        encoder: PreTrainedModel,
+        n_labels: int,
+        *,
+        pooling: str,
+        dropout: float = 0.0,
+        ngrams: CharNgrams | None = None,
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.pooling = pooling
+        self.ngrams = ngrams
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(encoder.config.hidden_size, n_labels)
         nn.init.normal_(self.head.weight, std=0.02)

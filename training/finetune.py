@@ -9,7 +9,7 @@ Knows nothing of where rows come from, of calibration or of bundles. A run is on
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,8 @@ from transformers.trainer_utils import get_last_checkpoint
 from serving.bundle.errors import ConfigError, NotFound
 from serving.bundle.taxonomy import OUTPUT_KEYS, family_of
 from training.encoder import Tagger, build_encoder, load_architecture, save_architecture
-from training.recipe import Recipe, TrainingSection
+from training.ngrams import CharNgrams, inverse_document_frequency, spelling_of
+from training.recipe import NgramSection, Recipe, TrainingSection
 
 Array = npt.NDArray[np.float32]
 
@@ -170,18 +171,25 @@ def finetune(recipe: Recipe, tables: DatasetDict, out_dir: Path, *, resume: bool
         raise ConfigError("data: no label has a positive training row; add sources or lift the row limit")
     encoder = build_encoder(recipe.encoder, tables["train"]["text"], max_tokens=section.max_tokens)
     save_architecture(encoder, out_dir / ARCHITECTURE)
-    tagger = Tagger(encoder.model, len(labels), pooling=recipe.encoder.pooling, dropout=section.head_dropout)
-    facts = {
-        "labels": labels,
-        "pooling": recipe.encoder.pooling,
-        "random_start": encoder.random_start,
-        "origin": encoder.origin,
-    }
-    (out_dir / MODEL).write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     train, validation = (
         encode(tables[split]["text"], targets[split].columns(labels), encoder.tokenizer, section.max_tokens)
         for split in ("train", "validation")
     )
+    tagger = Tagger(
+        encoder.model,
+        len(labels),
+        pooling=recipe.encoder.pooling,
+        dropout=section.head_dropout,
+        ngrams=_ngrams(recipe.encoder.ngrams, encoder.tokenizer, len(labels), train["input_ids"]),
+    )
+    facts = {
+        "labels": labels,
+        "pooling": recipe.encoder.pooling,
+        "ngrams": recipe.encoder.ngrams.model_dump() if recipe.encoder.ngrams else None,
+        "random_start": encoder.random_start,
+        "origin": encoder.origin,
+    }
+    (out_dir / MODEL).write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     trainer = _trainer(recipe, tagger, encoder.tokenizer, targets["train"].columns(labels), train, validation, out_dir)
     trainer.train(resume_from_checkpoint=_last_checkpoint(out_dir) if resume else None)
     tagger = tagger.cpu().eval()
@@ -189,6 +197,20 @@ def finetune(recipe: Recipe, tables: DatasetDict, out_dir: Path, *, resume: bool
     return TrainedModel(
         tagger, encoder.tokenizer, labels, encoder.random_start, encoder.origin, tuple(trainer.state.log_history)
     )
+
+
+def _ngrams(
+    section: NgramSection | None, tokenizer: PreTrainedTokenizerFast, n_labels: int, rows: Iterable[Sequence[int]] = ()
+) -> CharNgrams | None:
+    """The branch that a recipe asks for, its n-grams weighted by how rare they are in `rows`."""
+    if section is None:
+        return None
+    branch = CharNgrams(
+        spelling_of(tokenizer), n_labels, buckets=section.buckets, longest=section.longest, step=section.step
+    )
+    branch.idf = inverse_document_frequency(branch, rows, tokenizer.pad_token_id)
+    branch.restrain(section.l2)
+    return branch
 
 
 def _last_checkpoint(out_dir: Path) -> str:
@@ -306,7 +328,9 @@ def load_trained(path: Path) -> TrainedModel:
         raise NotFound(f"{path}: expected a run folder with {MODEL} and {WEIGHTS}, or a checkpoint inside one")
     facts = json.loads((run / MODEL).read_text(encoding="utf-8"))
     encoder, tokenizer = load_architecture(run / ARCHITECTURE)
-    tagger = Tagger(encoder, len(facts["labels"]), pooling=facts["pooling"])
+    section = NgramSection.model_validate(facts["ngrams"]) if facts["ngrams"] else None
+    branch = _ngrams(section, tokenizer, len(facts["labels"]))
+    tagger = Tagger(encoder, len(facts["labels"]), pooling=facts["pooling"], ngrams=branch)
     state = load_file(path / WEIGHTS)
     tagger.load_state_dict({name.removeprefix("tagger."): value for name, value in state.items()})
     return TrainedModel(tagger.eval(), tokenizer, tuple(facts["labels"]), facts["random_start"], facts["origin"])

@@ -46,6 +46,19 @@ class CompactArchitecture(Frozen):
         return self
 
 
+class NgramSection(Frozen):
+    """The branch of hashed character n-grams beside the encoder (training/ngrams.py)."""
+
+    #: Rows of its table.
+    buckets: int = Field(ge=256)
+    #: Longest n-gram, in bytes.
+    longest: int = Field(ge=2, le=10)
+    #: How much larger its steps are than the encoder's under one learning rate.
+    step: float = Field(gt=0)
+    #: Strength of its L2 penalty.
+    l2: float = Field(ge=0)
+
+
 class EncoderSection(Frozen):
     """Which encoder reads the tokens.
 
@@ -59,6 +72,8 @@ class EncoderSection(Frozen):
     #: Commit, tag or branch on the hub; not read for a local folder.
     revision: str | None = None
     compact: CompactArchitecture | None = None
+    #: Absent: the encoder works alone.
+    ngrams: NgramSection | None = None
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> EncoderSection:

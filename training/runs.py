@@ -20,8 +20,10 @@ from datasets import DatasetDict
 from serving.bundle import Bundle, Conflict, Interval, NotFound, load_taxonomy, open_bundle
 from serving.settings import Settings
 from training.bundling import Origin, make_bundle
+from training.data.examples import OWN
 from training.data.prepare import Prepared, prepare
-from training.evaluation.evaluate import evaluate_bundle
+from training.evaluation.evaluate import evaluate_bundle, write_evaluation
+from training.evaluation.own import titles
 from training.evaluation.records import Evaluation
 from training.finetune import CHECKPOINTS, TrainedModel, finetune, load_trained
 from training.recipe import Recipe, load_recipe
@@ -149,14 +151,17 @@ def bundle_of(
 ) -> tuple[Bundle, Evaluation]:
     """Bundle a trained model and evaluate it; the figures on the test rows go into the manifest and the card."""
     found: list[Evaluation] = []
+    cases = settings.datasets / OWN
 
     def measure(bundle: Bundle) -> Mapping[str, Mapping[str, Interval]]:
-        found.append(evaluate_bundle(bundle.path, recipe, prepared, folder / "evaluation"))
+        found.append(evaluate_bundle(bundle.path, recipe, prepared, folder / "evaluation", titles=titles(cases)))
         return found[0].metrics()
 
     origin = Origin(asked.recipe_file, tuple(prepared.records), asked.mlflow_run, asked.limit)
     taxonomy = load_taxonomy(settings.taxonomy_path)
     bundle = make_bundle(recipe, trained, prepared.tables, taxonomy, out or folder / "bundle", origin, measure)
+    # The figures were measured before they were sealed into the manifest: the report carries the final id.
+    write_evaluation(found[0], folder / "evaluation", sealed_as=bundle.id)
     return bundle, found[0]
 
 
@@ -174,7 +179,8 @@ def evaluate(path: Path, settings: Settings, *, recipe_file: Path, out: Path) ->
             f"{manifest.provenance.recipe_sha256[:12]}…; "
             f"give the file that made it ({manifest.provenance.recipe}) at commit {manifest.provenance.git_commit[:12]}"
         )
-    return evaluate_bundle(path, recipe, prepared_rows(recipe, settings, None), out)
+    prepared = prepared_rows(recipe, settings, None)
+    return evaluate_bundle(path, recipe, prepared, out, titles=titles(settings.datasets / OWN))
 
 
 def _seeded(recipe: Recipe, seed: int | None) -> Recipe:

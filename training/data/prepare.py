@@ -212,4 +212,4 @@ def _records(train: datasets.Dataset, cards: Mapping[str, Card], own: OwnCases |
 
 def _own_record(own: OwnCases | None, rows: int) -> Iterator[DatasetRecord]:
     if own:
-        yield DatasetRecord(name=OWN, sha256=own.sha256, licence="Apache-2.0", licence_class=OWN_CLASS, rows=rows)
+        yield DatasetRecord(name=OWN, sha256=own.sha256, licence="CC-BY-4.0", licence_class=OWN_CLASS, rows=rows)

@@ -1,0 +1,154 @@
+"""Hashed character n-grams beside the encoder, inside the same graph: what a word looks like, where the encoder reads
+what it means.
+
+The token ids are spelt back into bytes, so the branch sees whole words whatever the tokenizer cut, and shares parts of
+words between forms that the vocabulary keeps apart. One linear layer over n-grams weighted as TF-IDF: the strongest
+simple model on little text (docs/experiments.md), trained jointly. Everything is an ordinary ONNX operator.
+
+Source: Weinberger et al. (2009), feature hashing; Cheng et al. (2016), wide and deep learning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from tokenizers import pre_tokenizers
+from torch import nn
+from transformers import PreTrainedTokenizerFast
+
+#: Bytes kept of one token: 99.9 % of a French vocabulary is shorter.
+LONGEST_TOKEN = 16
+_BASE = 8_191
+
+
+class CharNgrams(nn.Module):
+    """Logits from the byte n-grams of a window.
+
+    ``forward(input_ids, attention_mask)``, both int64 (batch, length), gives (batch, labels).
+    """
+
+    spelling: torch.Tensor
+    lengths: torch.Tensor
+    idf: torch.Tensor
+
+    def __init__(self, spelling: torch.Tensor, n_labels: int, *, buckets: int, longest: int, step: float) -> None:
+        """``spelling``: uint8 (vocabulary, LONGEST_TOKEN), byte values, 0 after the end.
+
+        ``step``: how much larger this layer's steps are than the encoder's under one learning rate.
+        """
+        super().__init__()
+        self.longest, self.step = longest, step
+        self.register_buffer("spelling", spelling)
+        self.register_buffer("lengths", (spelling > 0).sum(1))
+        self.register_buffer("idf", torch.ones(buckets))
+        self.table = nn.Embedding(buckets, n_labels)
+        nn.init.zeros_(self.table.weight)
+
+    def restrain(self, l2: float) -> None:
+        """Add the gradient of ``l2 * |w|^2`` while training, w being the weights as they act on a logit.
+
+        A linear layer over a million features with ten thousand rows lives by it; the optimiser's decoupled decay
+        is not the same thing under Adam.
+        """
+        weight, pull = self.table.weight, 2 * l2 * self.step**2
+        weight.register_hook(lambda gradient: gradient + pull * weight.detach())  # type: ignore[no-untyped-call]
+
+    def columns(self, index: Sequence[int]) -> CharNgrams:
+        """The same branch answering only some labels."""
+        kept = CharNgrams(self.spelling, len(index), buckets=len(self.idf), longest=self.longest, step=self.step)
+        kept.idf = self.idf.clone()
+        kept.table.weight.data = self.table.weight.data[:, list(index)].clone()
+        return kept
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        buckets, weights = self.grams(input_ids, attention_mask)
+        summed: torch.Tensor = (self.table(buckets) * weights.unsqueeze(-1)).sum(1)
+        norm = (weights * weights).sum(1, keepdim=True).clamp(min=1e-6).sqrt()
+        return summed * (self.step / norm)
+
+    def grams(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Bucket of each n-gram and its weight (0 where there is none), both (batch, positions x orders)."""
+        characters = self._characters(input_ids, attention_mask)
+        positions = characters.shape[1] - self.longest
+        rolling = characters[:, :positions]
+        buckets, weights = [], []
+        for order in range(2, self.longest + 1):
+            last = characters[:, order - 1 : order - 1 + positions]
+            rolling = (rolling * _BASE + last) % 1_000_003
+            bucket = (rolling * 31 + order * 7_919) % len(self.idf)
+            buckets.append(bucket)
+            weights.append(self.idf[bucket] * (last > 0).to(self.idf.dtype))
+        return torch.cat(buckets, 1), torch.cat(weights, 1)
+
+    def _characters(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """Bytes of each row without gaps, int64 (batch, positions + longest), zeros at the end."""
+        spelt = self.spelling[input_ids].to(torch.int64)
+        length = self.lengths[input_ids] * attention_mask
+        place = torch.arange(LONGEST_TOKEN, device=input_ids.device)
+        kept = place < length.unsqueeze(-1)
+        at = (length.cumsum(1) - length).unsqueeze(-1) + place
+        batch, positions = input_ids.shape[0], input_ids.shape[1] * LONGEST_TOKEN
+        row = torch.zeros((batch, positions + self.longest), dtype=torch.int64, device=input_ids.device)
+        # What is not kept adds zero at the first place.
+        row = row.scatter_add(1, (at * kept).reshape(batch, -1), (spelt * kept).reshape(batch, -1))
+        if self.training:  # a traced graph keeps every position; the sums are the same
+            row = row[:, : int(length.sum(1).max()) + self.longest]
+        return row
+
+
+def spelling_of(tokenizer: PreTrainedTokenizerFast) -> torch.Tensor:
+    """Bytes of every token, uint8 (vocabulary, LONGEST_TOKEN), 0 after the end; special tokens spell nothing.
+
+    A byte-level vocabulary is read through its alphabet; a SentencePiece one writes a space as ``▁``.
+    """
+    table = torch.zeros((len(tokenizer), LONGEST_TOKEN), dtype=torch.uint8)
+    alphabet = {sign: byte for byte, sign in enumerate(_byte_signs())}
+    byte_level = isinstance(getattr(tokenizer.backend_tokenizer, "decoder", None), _byte_level_decoder())
+    special = set(tokenizer.all_special_ids)
+    for token, index in tokenizer.get_vocab().items():
+        if index in special:
+            continue
+        if byte_level and all(sign in alphabet for sign in token):
+            spelt = bytes(alphabet[sign] for sign in token)
+        else:
+            spelt = token.replace("▁", " ").encode()
+        kept = spelt.replace(b"\0", b"")[:LONGEST_TOKEN]
+        table[index, : len(kept)] = torch.tensor(list(kept), dtype=torch.uint8)
+    return table
+
+
+def _byte_level_decoder() -> type:
+    from tokenizers import decoders
+
+    return decoders.ByteLevel
+
+
+def _byte_signs() -> list[str]:
+    """The sign that stands for each byte in byte-level vocabularies, found by asking the pre-tokenizer."""
+    level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    known = {}
+    for code in range(0x110):
+        for byte, sign in zip(chr(code).encode(), level.pre_tokenize_str(chr(code))[0][0], strict=True):
+            known[byte] = sign
+    for code in (0x0800, 0x1000, 0x2000, 0x3000, 0x4000, 0x8000, 0xC000, 0xF000, 0x10000, 0x50000, 0x90000, 0x10FFFF):
+        for byte, sign in zip(chr(code).encode(), level.pre_tokenize_str(chr(code))[0][0], strict=True):
+            known[byte] = sign
+    return [known.get(byte, "\0") for byte in range(256)]
+
+
+def inverse_document_frequency(
+    branch: CharNgrams, rows: Iterable[Sequence[int]], pad_id: int, batch: int = 64
+) -> torch.Tensor:
+    """ln((1 + rows) / (1 + rows with the bucket)) + 1 of each bucket, shape (buckets,)."""
+    counts = torch.zeros(len(branch.idf))
+    rows = list(rows)
+    for start in range(0, len(rows), batch):
+        chunk = rows[start : start + batch]
+        longest = max(len(row) for row in chunk)
+        ids = torch.tensor([[*row, *([pad_id] * (longest - len(row)))] for row in chunk])
+        mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in chunk])
+        buckets, weights = branch.grams(ids, mask)
+        for found, weight in zip(buckets, weights, strict=True):
+            counts[found[weight > 0].unique()] += 1
+    return torch.log((1 + len(rows)) / (1 + counts)) + 1

@@ -140,7 +140,13 @@ def keep_labels(trained: TrainedModel, keys: Sequence[str]) -> TrainedModel:
     head.weight.data = trained.model.head.weight.data[index].clone()
     head.bias.data = trained.model.head.bias.data[index].clone()
     branch = trained.model.ngrams.columns(index) if trained.model.ngrams is not None else None
-    model = Tagger(trained.model.encoder, len(keys), pooling=trained.model.pooling, ngrams=branch)
+    model = Tagger(
+        trained.model.encoder,
+        len(keys),
+        pooling=trained.model.pooling,
+        ngrams=branch,
+        encoder_share=trained.model.encoder_share,
+    )
     model.head = head
     return dataclasses.replace(trained, model=model.eval(), labels=tuple(keys))
 

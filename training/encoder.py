@@ -197,6 +197,9 @@ def served_tokenizer(tokenizer: PreTrainedTokenizerFast) -> Tokenizer:
 class Tagger(nn.Module):
     """Encoder, pooling and one linear output per label; beside them, a branch of character n-grams where asked for.
 
+    With the branch, each learns alone: training mode gives both, shape (batch, 2, labels); otherwise the n-grams'
+    logits plus `encoder_share` of the encoder's.
+
     `forward(input_ids, attention_mask)`, both int64 of shape (batch, length), gives logits of shape (batch, labels).
     """
 
@@ -208,11 +211,13 @@ class Tagger(nn.Module):
         pooling: str,
         dropout: float = 0.0,
         ngrams: CharNgrams | None = None,
+        encoder_share: float = 1.0,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.pooling = pooling
         self.ngrams = ngrams
+        self.encoder_share = encoder_share
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(encoder.config.hidden_size, n_labels)
         nn.init.normal_(self.head.weight, std=0.02)

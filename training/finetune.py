@@ -137,12 +137,18 @@ class MaskedLoss:
         self.weight_per_row = weight_per_row
 
     def __call__(self, outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:
-        """`labels` stacks values and weights: shape (batch, 2, keys). A scalar per-batch mean comes back."""
+        """`labels` stacks values and weights: shape (batch, 2, keys). A scalar per-batch mean comes back.
+
+        Logits of several branches, shape (batch, branches, keys), are judged each alone.
+        """
         logits = outputs["logits"]
+        values, weights = labels[:, 0], labels[:, 1]
+        if logits.ndim == 3:
+            values, weights = values.unsqueeze(1).expand_as(logits), weights.unsqueeze(1)
         cells = F.binary_cross_entropy_with_logits(
-            logits, labels[:, 0], reduction="none", pos_weight=self.pos_weight.to(logits.device)
+            logits, values, reduction="none", pos_weight=self.pos_weight.to(logits.device)
         )
-        return (cells * labels[:, 1]).sum() / (self.weight_per_row * len(labels))
+        return (cells * weights).sum() / (self.weight_per_row * len(labels))
 
 
 class _Outputs(torch.nn.Module):
@@ -181,6 +187,7 @@ def finetune(recipe: Recipe, tables: DatasetDict, out_dir: Path, *, resume: bool
         pooling=recipe.encoder.pooling,
         dropout=section.head_dropout,
         ngrams=_ngrams(recipe.encoder.ngrams, encoder.tokenizer, len(labels), train["input_ids"]),
+        encoder_share=_encoder_share(recipe.encoder.ngrams),
     )
     facts = {
         "labels": labels,
@@ -211,6 +218,10 @@ def _ngrams(
     branch.idf = inverse_document_frequency(branch, rows, tokenizer.pad_token_id)
     branch.restrain(section.l2)
     return branch
+
+
+def _encoder_share(section: NgramSection | None) -> float:
+    return section.encoder_share if section else 1.0
 
 
 def _last_checkpoint(out_dir: Path) -> str:
@@ -330,7 +341,13 @@ def load_trained(path: Path) -> TrainedModel:
     encoder, tokenizer = load_architecture(run / ARCHITECTURE)
     section = NgramSection.model_validate(facts["ngrams"]) if facts["ngrams"] else None
     branch = _ngrams(section, tokenizer, len(facts["labels"]))
-    tagger = Tagger(encoder, len(facts["labels"]), pooling=facts["pooling"], ngrams=branch)
+    tagger = Tagger(
+        encoder,
+        len(facts["labels"]),
+        pooling=facts["pooling"],
+        ngrams=branch,
+        encoder_share=_encoder_share(section),
+    )
     state = load_file(path / WEIGHTS)
     tagger.load_state_dict({name.removeprefix("tagger."): value for name, value in state.items()})
     return TrainedModel(tagger.eval(), tokenizer, tuple(facts["labels"]), facts["random_start"], facts["origin"])

@@ -3,7 +3,7 @@ what it means.
 
 The token ids are spelt back into bytes, so the branch sees whole words whatever the tokenizer cut, and shares parts of
 words between forms that the vocabulary keeps apart. One linear layer over n-grams weighted as TF-IDF: the strongest
-simple model on little text (docs/experiments.md), trained jointly. Everything is an ordinary ONNX operator.
+simple model on little text (docs/experiments.md), trained in the same run. Everything is an ordinary ONNX operator.
 
 Source: Weinberger et al. (2009), feature hashing; Cheng et al. (2016), wide and deep learning.
 """
@@ -44,6 +44,7 @@ class CharNgrams(nn.Module):
         self.register_buffer("idf", torch.ones(buckets))
         self.table = nn.Embedding(buckets, n_labels)
         nn.init.zeros_(self.table.weight)
+        self.bias = nn.Parameter(torch.zeros(n_labels))
 
     def restrain(self, l2: float) -> None:
         """Add the gradient of ``l2 * |w|^2`` while training, w being the weights as they act on a logit.
@@ -59,13 +60,14 @@ class CharNgrams(nn.Module):
         kept = CharNgrams(self.spelling, len(index), buckets=len(self.idf), longest=self.longest, step=self.step)
         kept.idf = self.idf.clone()
         kept.table.weight.data = self.table.weight.data[:, list(index)].clone()
+        kept.bias.data = self.bias.data[list(index)].clone()
         return kept
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         buckets, weights = self.grams(input_ids, attention_mask)
         summed: torch.Tensor = (self.table(buckets) * weights.unsqueeze(-1)).sum(1)
         norm = (weights * weights).sum(1, keepdim=True).clamp(min=1e-6).sqrt()
-        return summed * (self.step / norm)
+        return self.step * (summed / norm + self.bias)
 
     def grams(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Bucket of each n-gram and its weight (0 where there is none), both (batch, positions x orders)."""

@@ -57,6 +57,8 @@ class NgramSection(Frozen):
     step: float = Field(gt=0)
     #: Strength of its L2 penalty.
     l2: float = Field(ge=0)
+    #: Weight of the encoder's logits beside the branch's own.
+    encoder_share: float = Field(ge=0)
 
 
 class EncoderSection(Frozen):

@@ -30,6 +30,7 @@ from training.bundling import Origin, auc_loss, keep_labels, level_change_rate, 
 from training.encoder import Tagger, build_encoder
 from training.export import PARITY, export_model, export_onnx, logit_gap, quantise
 from training.finetune import Targets, finetune, predict
+from training.ngrams import CharNgrams, spelling_of
 from training.recipe import parse_recipe
 
 TEXTS = [" ".join(FILLER), "Nous chassons le crétin ; témoignage d'hier.", "@user <url> 12 😀"] * 4
@@ -47,7 +48,9 @@ def compact(root):
     set_seed(0)
     recipe = parse_recipe(recipe_table(root), "x")
     encoder = build_encoder(recipe.encoder, TEXTS, max_tokens=24)
-    return Tagger(encoder.model, 4, pooling="mean").eval(), len(encoder.tokenizer)
+    branch = CharNgrams(spelling_of(encoder.tokenizer), 4, buckets=4096, longest=4, step=1.0)
+    torch.nn.init.normal_(branch.table.weight, std=0.1)
+    return Tagger(encoder.model, 4, pooling="mean", ngrams=branch).eval(), len(encoder.tokenizer)
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from serving.bundle import FAMILIES
+from serving.bundle.folder import file_sha256
 from training.data.cases import OwnCases, Register, Role, load_cases
 from training.data.instances import Instance, write_instances
 
@@ -79,3 +80,11 @@ def test_a_protected_text_carries_no_harm(instances: list[Instance]) -> None:
 def test_held_out_cases_share_no_functionality_text_with_the_others(own: OwnCases) -> None:
     texts = Counter(tuple(case.template.pieces) for case in own.cases)
     assert [times for times in texts.values() if times > 1] == []
+
+
+def test_held_out_files_are_the_frozen_ones(root: Path) -> None:
+    folder = root / "datasets" / "vigie"
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    files = sorted(folder.glob("held_out_*.toml"))
+    assert len(files) == 3
+    assert [path.name for path in files if file_sha256(path) not in card] == []

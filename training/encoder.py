@@ -226,7 +226,11 @@ class Tagger(nn.Module):
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         logits: torch.Tensor = self.head(self.dropout(self._pool(hidden, attention_mask)))
-        return logits
+        if self.ngrams is None:
+            return logits
+        beside = self.ngrams(input_ids, attention_mask)
+        # Each has a loss of its own: an encoder that memorises the rows would leave a shared one nothing to teach.
+        return torch.stack((logits, beside), 1) if self.training else self.encoder_share * logits + beside
 
     def _pool(self, hidden: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         if self.pooling == "cls":

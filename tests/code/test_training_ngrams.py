@@ -7,7 +7,7 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from training.encoder import compact_tokenizer
+from training.encoder import Tagger, compact_encoder, compact_tokenizer
 from training.ngrams import LONGEST_TOKEN, CharNgrams, inverse_document_frequency, spelling_of
 from training.recipe import CompactArchitecture
 
@@ -101,6 +101,16 @@ def test_the_penalty_pulls_weights_to_zero(tokenizer: PreTrainedTokenizerFast) -
     ids, mask = ids_of(tokenizer, TEXT)
     (found(ids, mask).sum() * 0).backward()
     torch.testing.assert_close(found.table.weight.grad, 0.2 * found.table.weight.detach())
+
+
+def test_the_tagger_answers_with_both_and_teaches_each_alone(tokenizer: PreTrainedTokenizerFast) -> None:
+    encoder = compact_encoder(SHAPE, tokenizer)
+    tagger = Tagger(encoder, 2, pooling="mean", ngrams=branch(tokenizer), encoder_share=0.5).eval()
+    ids, mask = ids_of(tokenizer, TEXT)
+    alone = Tagger(encoder, 2, pooling="mean").eval()
+    alone.head = tagger.head
+    torch.testing.assert_close(tagger(ids, mask), 0.5 * alone(ids, mask) + tagger.ngrams(ids, mask))
+    torch.testing.assert_close(tagger.train()(ids, mask), torch.stack((alone(ids, mask), tagger.ngrams(ids, mask)), 1))
 
 
 def test_long_tokens_are_cut_not_lost() -> None:

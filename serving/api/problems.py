@@ -1,14 +1,13 @@
 """RFC 9457 problem details: the one shape in which the HTTP interface refuses something.
 
-Knows errors and statuses; nothing of scoring, cases or users. A text never enters a problem: values are shown only when
-they are numbers, booleans or short names out of a closed list.
+Knows errors and statuses; nothing of scoring, cases or users. A text never enters a problem.
 """
 
 from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -20,7 +19,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.bundle.errors import Conflict, Forbidden, InputError, NotFound, Unavailable, VigieError, nearest
+from serving.bundle.errors import Conflict, Forbidden, InputError, NotFound, Unavailable, VigieError
+from serving.bundle.faults import Culprit, culprits_of
 
 log = logging.getLogger("vigie.errors")
 
@@ -36,20 +36,6 @@ STATUSES: tuple[tuple[type[VigieError], int], ...] = (
 )
 
 _RETRY_AFTER_SECONDS = "2"
-_LONGEST_NAME = 64
-
-
-@dataclass(frozen=True)
-class Culprit:
-    """One thing that is wrong: a sentence, its machine name, and the JSON pointer (RFC 6901) to it."""
-
-    detail: str
-    code: str
-    pointer: str | None = None
-
-    def as_json(self) -> dict[str, str | None]:
-        """``{"code", "detail", "pointer"}``, as in the answers and the files of Vigie."""
-        return {"code": self.code, "detail": self.detail, "pointer": self.pointer}
 
 
 @dataclass(frozen=True)
@@ -105,80 +91,6 @@ def unauthenticated(detail: str) -> Problem:
     return Problem(401, "unauthenticated", detail, headers={"WWW-Authenticate": 'Bearer realm="vigie"'})
 
 
-def pointer_to(path: Iterable[str | int]) -> str:
-    """The JSON pointer (RFC 6901) of a path; ``~`` and ``/`` are escaped."""
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
-
-
-def culprits_of(
-    error: ValidationError | RequestValidationError, *, at: tuple[str | int, ...] = (), known: Iterable[str] = ()
-) -> tuple[Culprit, ...]:
-    """What pydantic found wrong, each with the pointer to it below ``at``; ``known`` are the fields to suggest."""
-    return tuple(_culprit(found, at, tuple(known)) for found in error.errors())
-
-
-#: What pydantic's kinds of faults expected, in the words of JSON; for the others its own sentence is good.
-_EXPECTED = {
-    "string_type": "a string",
-    "string_unicode": "a string without lone surrogates",
-    "is_instance_of": "a string",
-    "int_type": "a whole number",
-    "int_parsing": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "float_parsing": "a number",
-    "bool_type": "true or false",
-    "bool_parsing": "true or false",
-    "list_type": "an array",
-    "tuple_type": "an array",
-    "dict_type": "an object",
-    "model_type": "an object",
-    "model_attributes_type": "an object",
-}
-
-
-def _culprit(found: Any, at: tuple[str | int, ...], known: tuple[str, ...]) -> Culprit:
-    path = (*at, *(step if isinstance(step, int) else _shown_name(step) for step in found["loc"] if step != "body"))
-    name, pointer = _spoken(path), pointer_to(path)
-    if found["type"] == "extra_forbidden":
-        return Culprit(f"unknown field {name!r}{nearest(name, known)}; remove it", "unknown_field", pointer)
-    if found["type"] == "missing":
-        return Culprit(f"the field {name!r} is required", "missing_field", pointer)
-    if expected := _EXPECTED.get(found["type"]):
-        return Culprit(f"{name}: expected {expected}, got {_shown_value(found)}", "wrong_type", pointer)
-    sentence = found["msg"].removeprefix("Value error, ")
-    sentence = sentence[:1].lower() + sentence[1:]
-    return Culprit(f"{name}: {sentence}, got {_shown_value(found)}", "invalid_value", pointer)
-
-
-def _spoken(path: Sequence[str | int]) -> str:
-    """The last name of a path, with its index when it is in an array."""
-    names = [number for number, step in enumerate(path) if isinstance(step, str)]
-    if not names:
-        return "the body"
-    return str(path[names[-1]]) + "".join(f"[{step}]" for step in path[names[-1] + 1 :])
-
-
-def _shown_name(step: object) -> str:
-    name = "".join(char if char.isprintable() else "?" for char in str(step))
-    return name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + "..."
-
-
-def _shown_value(found: Any) -> str:
-    """The value when it cannot be a text; else its type and size."""
-    value = found.get("input")
-    if value is None:
-        return "null"
-    if isinstance(value, bool | int | float):
-        return repr(value)[:_LONGEST_NAME]
-    if isinstance(value, str):
-        closed = found["type"] in ("literal_error", "enum") and value.isascii() and value.isprintable()
-        return repr(value) if closed and len(value) <= 40 else f"a string of {len(value)} characters"
-    if isinstance(value, list | tuple):
-        return f"an array of {len(value)}"
-    return "an object" if isinstance(value, dict) else f"a value of type {type(value).__name__}"
-
-
 def install(app: FastAPI) -> None:
     """Make every refusal of ``app`` a problem, the unexpected ones included."""
     app.add_exception_handler(VigieError, _on_vigie_error)
@@ -195,7 +107,7 @@ async def _on_vigie_error(request: Request, error: Exception) -> JSONResponse:
 
 async def _on_validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ValidationError | RequestValidationError)
-    return problem_of(InvalidBody(culprits_of(error))).response(request.scope)
+    return problem_of(InvalidBody(culprits_of(error.errors()))).response(request.scope)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:

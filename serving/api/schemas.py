@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, InstanceOf, ValidationError, 
 from starlette.requests import Request
 
 from serving.bundle.errors import InputError
+from serving.bundle.faults import culprits_of
 
-from .problems import InvalidBody, culprits_of
+from .problems import InvalidBody
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -97,7 +98,7 @@ def parse(model: type[Model], value: object, *, at: tuple[str | int, ...] = ()) 
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise InvalidBody(culprits_of(error, at=at, known=model.model_fields)) from None
+        raise InvalidBody(culprits_of(error.errors(), at=at, known=model.model_fields)) from None
 
 
 def read_body(model: type[BaseModel]) -> dict[str, Any]:

@@ -15,11 +15,12 @@ from starlette.responses import JSONResponse
 
 from serving.bundle import LEVELED, OUTPUT_KEYS, Manifest, Verdict
 from serving.bundle.errors import InputError, Unavailable
+from serving.bundle.faults import Culprit, pointer_to
 from serving.classifier import Classifier
 
 from .limits import Limits
 from .meters import Meters
-from .problems import Culprit, InvalidBody, pointer_to
+from .problems import InvalidBody
 from .schemas import LONGEST_ID, ScoreItem, ScoreRequest, json_body, parse, read_body
 
 #: Texts handed to the classifier at once: a long request lets the others through between two slices.

@@ -32,7 +32,7 @@ Public surface::
 """
 
 from .accounts import Accounts
-from .bodies import DecisionForm, NewCase, Notice, Order, Reporter, ThreadPost, parse_case, parse_decision
+from .bodies import DecisionForm, NewCase, Notice, Order, Reporter, ThreadPost, parse_case
 from .database import open_database
 from .queue import Queue
 from .records import (
@@ -89,5 +89,4 @@ __all__ = [
     "ThreadPost",
     "open_database",
     "parse_case",
-    "parse_decision",
 ]

@@ -5,13 +5,13 @@ Refusals name the field and what was expected, never the text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, Field, ValidationError
 
 from serving.bundle.config import Frozen
-from serving.bundle.errors import InputError, nearest
+from serving.bundle.errors import InputError
+from serving.bundle.faults import culprits_of
 
 
 def _storable(value: str) -> str:
@@ -30,8 +30,6 @@ def _not_blank(value: str) -> str:
         raise ValueError("is blank; send the words to be read")
     return value
 
-
-M = TypeVar("M", bound=Frozen)
 
 Storable = Annotated[str, AfterValidator(_storable)]
 Short = Annotated[Storable, Field(min_length=1, max_length=200)]
@@ -109,38 +107,14 @@ class DecisionForm(Frozen):
     note: Long = ""
 
 
-def parse_case(value: object, pointer: str = "") -> NewCase:
+def parse_case(value: object) -> NewCase:
     """``value`` as a case, for doors that read files.
 
     Raises:
-        InputError: names the field below ``pointer`` and what was expected, never a text.
+        InputError: names the first field that is wrong and what was expected, never a text.
     """
-    return _parse(NewCase, value, pointer)
-
-
-def parse_decision(value: object, pointer: str = "") -> DecisionForm:
-    """``value`` as a decision; errors as in ``parse_case``."""
-    return _parse(DecisionForm, value, pointer)
-
-
-def _parse(model: type[M], value: object, pointer: str) -> M:
     try:
-        return model.model_validate(value)
+        return NewCase.model_validate(value)
     except ValidationError as error:
-        raise _first_fault(error, model.model_fields, pointer) from None
-
-
-def _first_fault(error: ValidationError, known: Iterable[str], pointer: str) -> InputError:
-    faults = error.errors(include_url=False, include_input=False)
-    # A mistyped name is both unknown and missing; only the first says what to correct.
-    fault = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
-    path = pointer + "".join(f"/{part}" for part in fault["loc"])
-    name = str(fault["loc"][-1]) if fault["loc"] else "body"
-    if fault["type"] == "extra_forbidden":
-        return InputError(
-            f"unknown field {name[:64]!r}{nearest(name, known)}; remove it", code="unknown_field", pointer=path
-        )
-    if fault["type"] == "missing":
-        return InputError(f"the field {name!r} is required", code="missing_field", pointer=path)
-    code = "wrong_type" if fault["type"].endswith(("_type", "_parsing")) else "invalid_value"
-    return InputError(f"{name}: {fault['msg']}", code=code, pointer=path)
+        first = culprits_of(error.errors(), known=NewCase.model_fields)[0]
+        raise InputError(first.detail, code=first.code, pointer=first.pointer) from None

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from serving.bundle import Conflict, InputError, NotFound, VigieError
-from serving.review import Account, DecisionForm, EventKind, KeyKind, NewCase, Role, Source, State, parse_decision
+from serving.review import Account, DecisionForm, EventKind, KeyKind, NewCase, Role, Source, State
 from serving.review.transitions import STARTS
 
 PLATFORM = Source("clef", KeyKind.PLATFORM)
@@ -56,12 +56,6 @@ class TestDecide:
             queue.decide(held.id, analyst, DecisionForm(**form))
         assert caught.value.pointer == pointer
         assert queue.get(held.id).state is State.CLAIMED
-
-    def test_a_form_from_outside_names_what_is_wrong(self):
-        with pytest.raises(InputError, match="did you mean 'ground'"):
-            parse_decision({"illegal": False, "grounds": "x", "action": "maintien"})
-        with pytest.raises(InputError, match="'action' is required"):
-            parse_decision({"illegal": False})
 
     def test_only_the_analyst_who_holds_it_decides(self, queue, held, colleague):
         with pytest.raises(Conflict, match="somebody else"):

@@ -12,12 +12,12 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse
 
 from serving.bundle.errors import InputError, NotFound
+from serving.bundle.faults import pointer_to
 from serving.review import READERS, Account, Case, DecisionForm, NewCase, Queue, Role, Source
 
 from .auth import caller_of, person, submitter
 from .limits import Limits
 from .meters import Meters
-from .problems import pointer_to
 from .schemas import Escalation, Remark, json_body, parse, read_body
 from .threads import in_thread
 
@@ -45,7 +45,7 @@ def case_routes(queue: Queue, meters: Meters, limits: Limits, on_received: Calla
     @routes.get("/v1/cases")
     async def changed(
         request: Request,
-        changed_since: Annotated[int, Query(ge=0)] = 0,
+        changed_since: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> JSONResponse:
         """Cases that changed after a cursor, without text; a key sees its own."""

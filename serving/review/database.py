@@ -19,10 +19,10 @@ from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from serving.bundle.errors import ConfigError, Unavailable
+from serving.bundle.errors import ConfigError, InputError, Unavailable
 
 _BUSY_SECONDS = 30
 _WRITES = "vigie_writes"
@@ -81,9 +81,16 @@ def is_postgresql(connection: Connection) -> bool:
 
 @contextmanager
 def _in_words(engine: Engine) -> Iterator[None]:
-    """A driver's error as ``Unavailable``. The driver's detail lines, which may quote a row, are left out."""
+    """A driver's error as ``Unavailable``, or as ``InputError`` when a value is one that no column can hold.
+
+    The driver's detail lines, which may quote a row, are left out.
+    """
     try:
         yield
+    except (DataError, OverflowError):
+        # U+0000 in an id (PostgreSQL), a number beyond 64 bits (SQLite raises Python's own error): not the database's.
+        detail = "a name or number cannot be looked up: it holds U+0000 or exceeds 64 bits; correct it"
+        raise InputError(detail, code="invalid_value") from None
     except DBAPIError as error:
         cause = str(error.orig).strip().splitlines()
         raise _unavailable(engine, cause[0] if cause else type(error.orig).__name__) from None
@@ -123,9 +130,11 @@ def _postgresql(address: URL) -> Engine:
 def _sqlite(address: URL) -> Engine:
     path = Path(address.database or "")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        # Texts and accounts lie here: a folder that we make is its owner's alone.
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        detail = f"the folder of the database {path} cannot be made: {error.strerror}; choose one that can be written"
+        why = f"the folder of the database {path} cannot be made: {error.strerror}"
+        detail = f"{why}; set VIGIE_STATE or VIGIE_DATABASE_URL to a place that can be written"
         raise Unavailable(detail, code="database_unavailable") from None
     engine = create_engine(
         address, pool_size=16, max_overflow=16, hide_parameters=True, connect_args={"timeout": _BUSY_SECONDS}

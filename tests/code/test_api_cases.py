@@ -120,7 +120,7 @@ BODIES = [
     ({"external_id": "1", "text": "a", "reach": -1}, "invalid_value", "/reach"),
     ({"external_id": "1", "text": "a", "reach": "beaucoup"}, "wrong_type", "/reach"),
     ({"external_id": "1", "text": "a", "received_at": "hier"}, "invalid_value", "/received_at"),
-    ({"external_id": "1", "text": "a", "thread": [{"texte": "b"}]}, "missing_field", "/thread/0/text"),
+    ({"external_id": "1", "text": "a", "thread": [{"texte": "b"}]}, "unknown_field", "/thread/0/texte"),
     (
         {"external_id": "1", "text": "a", "order": {"authority": "x", "reference": "y", "kind": "z"}},
         "unknown_order_kind",
@@ -257,7 +257,9 @@ def test_a_case_the_model_cannot_score_stays_claimable(house):
     assert case["verdict"] is None
 
 
-@pytest.mark.parametrize("query", ["changed_since=-1", "changed_since=x", "limit=0", "limit=501"])
+@pytest.mark.parametrize(
+    "query", ["changed_since=-1", "changed_since=x", f"changed_since={2**63}", "limit=0", "limit=501"]
+)
 def test_a_wrong_query_is_a_problem(house, query):
     answer = house.key().get(f"/v1/cases?{query}")
     assert answer.status_code == 422

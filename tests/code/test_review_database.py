@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
-from serving.bundle import ConfigError, Unavailable
+from serving.bundle import ConfigError, InputError, NotFound, Unavailable
 from serving.review import open_database
 from serving.review.database import reading, shown, writing
 from serving.review.tables import metadata
@@ -130,3 +130,19 @@ def test_opening_leaves_logging_alone(tmp_path):
     before = logging.getLogger().handlers[:], logging.getLogger().level
     open_database(f"sqlite:///{tmp_path / 'queue.db'}").dispose()
     assert (logging.getLogger().handlers[:], logging.getLogger().level) == before
+
+
+def test_a_number_that_no_column_holds_is_the_callers_fault(queue):
+    with pytest.raises(InputError, match="64 bits"):
+        queue.changed_since(10**30)
+
+
+def test_a_case_id_with_a_nul_is_not_the_databases_fault(queue):
+    # SQLite looks it up and finds nothing; PostgreSQL cannot be asked.
+    with pytest.raises((InputError, NotFound)):
+        queue.get("\0")
+
+
+def test_a_folder_made_for_the_database_is_its_owners_alone(tmp_path):
+    open_database(f"sqlite:///{tmp_path / 'state' / 'queue.db'}").dispose()
+    assert (tmp_path / "state").stat().st_mode & 0o077 == 0

@@ -16,12 +16,16 @@ from typing import IO, Any
 
 from .bundle import LEVELED, OUTPUT_KEYS, InputError, MissingExtra, Verdict, text_sha256
 from .bundle.errors import nearest
+from .bundle.faults import kind_of
 from .classifier import Classifier
 
 FORMATS = ("csv", "jsonl", "parquet", "lines")
 _BY_SUFFIX = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 _DELIMITERS = (",", ";", "\t", "|")
 BATCH = 256
+#: Columns named when one is missing, and characters from which a name is taken for a text.
+_COLUMNS_SHOWN = 20
+_LONGEST_COLUMN = 40
 
 
 @dataclass(frozen=True)
@@ -141,10 +145,13 @@ def _csv_rows(file: IO[bytes], columns: Columns) -> Iterator[Row]:
     # Undecodable bytes become lone surrogates that no CSV otherwise holds: one bad row does not end the run.
     decoded = (line.decode("utf-8", "surrogateescape") for line in file)
     first = next(decoded, "").removeprefix("\ufeff")
+    if not _is_utf8(first) or "\0" in first:
+        raise InputError("the first line is not text in UTF-8; expected the header of a CSV", code="unreadable_file")
     delimiter = _delimiter(first, columns)
     header = next(csv.reader([first], delimiter=delimiter), [])
     _require(header, columns)
-    return _csv_body(csv.reader(decoded, delimiter=delimiter), header, columns)
+    # Strict: else a quote that is never closed swallows the rest of the file without a word.
+    return _csv_body(csv.reader(decoded, delimiter=delimiter, strict=True), header, columns)
 
 
 def _csv_body(reader: Any, header: list[str], columns: Columns) -> Iterator[Row]:
@@ -177,13 +184,20 @@ def _delimiter(header: str, columns: Columns) -> str:
 def _parquet_rows(path: Path | None, columns: Columns) -> Iterator[Row]:
     parquet = _parquet_file(path)
     _require(parquet.schema_arrow.names, columns)
-    return _parquet_body(parquet, columns)
+    return _parquet_body(parquet, columns, str(path))
 
 
-def _parquet_body(parquet: Any, columns: Columns) -> Iterator[Row]:
-    number = 0
-    for batch in parquet.iter_batches(batch_size=BATCH):
-        for record in batch.to_pylist():
+def _parquet_body(parquet: Any, columns: Columns, name: str) -> Iterator[Row]:
+    batches, number = parquet.iter_batches(batch_size=BATCH), 0
+    while True:
+        try:
+            records = next(batches).to_pylist()
+        except StopIteration:
+            return
+        except (OSError, ValueError):  # pyarrow's own errors are both; a page cannot be passed over
+            detail = f"{name}: damaged from row {number} on; the rows before it were read, copy the file again"
+            raise InputError(detail, code="unreadable_file") from None
+        for record in records:
             yield _row(number, record, columns)
             number += 1
 
@@ -208,15 +222,21 @@ def _require(header: Iterable[str], columns: Columns) -> None:
     names = list(header)
     for option, name in (("--text-column", columns.text), ("--id-column", columns.id)):
         if name is not None and name not in names:
+            has = ", ".join(_shown_column(column) for column in names[:_COLUMNS_SHOWN]) or "no line at all"
             raise InputError(
-                f"{option} {name!r}: no such column{nearest(name, names)}; the file has {', '.join(map(repr, names))}",
-                code="missing_column",
+                f"{option} {name!r}: no such column{nearest(name, names)}; the file has {has}", code="missing_column"
             )
+
+
+def _shown_column(name: str) -> str:
+    """A column's name; what looks like no name may be a text, of a file without a header."""
+    short = len(name) <= _LONGEST_COLUMN and name.isprintable()
+    return repr(name) if short else f"a column of {len(name)} characters"
 
 
 def _row(number: int, record: Any, columns: Columns) -> Row:
     if not isinstance(record, dict):
-        fault = InputError(f"row is a JSON {type(record).__name__}; expected an object", code="wrong_type", pointer="")
+        fault = InputError(f"row: expected an object, got {kind_of(record)}", code="wrong_type", pointer="")
         return Row(number, str(number), fault, {})
     identifier = record.get(columns.id) if columns.id else None
     text = _text(record, columns.text)
@@ -230,8 +250,8 @@ def _text(record: dict[str, Any], column: str) -> str | InputError:
         return InputError(f"row has no {column!r}; expected a text", code="missing_field", pointer=pointer)
     value = record[column]
     if not isinstance(value, str):
-        kind = "null" if value is None else type(value).__name__
-        return InputError(f"{column!r} is {kind}; expected a string", code="wrong_type", pointer=pointer)
+        detail = f"{column!r}: expected a string, got {kind_of(value)}"
+        return InputError(detail, code="wrong_type", pointer=pointer)
     if any("\udc80" <= character <= "\udcff" for character in value) and not _is_utf8(value):
         return InputError(f"{column!r} is not UTF-8; save the file as UTF-8", code="invalid_utf8", pointer=pointer)
     return value

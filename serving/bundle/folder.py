@@ -126,7 +126,8 @@ def _verify(path: Path, name: str, expected: str) -> None:
         raise BundleError(f"{path / name}: in the manifest, not readable: {error.strerror}", pointer=name) from None
     if found != expected:
         raise BundleError(
-            f"{path / name}: digest {found[:12]}… differs from the manifest's {expected[:12]}…: the file was altered",
+            f"{path / name}: digest {found[:12]}… differs from the manifest's {expected[:12]}…: the file was altered; "
+            "copy the bundle again",
             code="bundle_altered",
             pointer=name,
         )

@@ -76,6 +76,12 @@ def test_broken_csv_rows_get_their_error(tiny_bundle: Path, tmp_path: Path) -> N
     assert codes(found) == [None, "invalid_csv", "invalid_utf8", "empty_text", None]
 
 
+def test_a_quote_that_is_never_closed_is_an_error_not_one_long_text(tiny_bundle: Path, tmp_path: Path) -> None:
+    file = tmp_path / "in.csv"
+    file.write_text('text,n\nbonjour,1\n"menace,2\nhaine,3\n', encoding="utf-8")
+    assert codes(scored(tiny_bundle, file)) == [None, "invalid_csv"]
+
+
 def test_jsonl(tiny_bundle: Path, tmp_path: Path) -> None:
     lines = [
         b'{"text": "menace", "id": 7}',
@@ -121,6 +127,18 @@ def test_parquet(tiny_bundle: Path, tmp_path: Path) -> None:
     assert found[-1]["id"] == "599"
 
 
+def test_a_parquet_damaged_half_way_says_from_which_row(tiny_bundle: Path, tmp_path: Path) -> None:
+    file, output = tmp_path / "in.parquet", tmp_path / "out"
+    pyarrow.parquet.write_table(pyarrow.table({"text": ["menace"] * 4}), file)
+    whole = file.read_bytes()
+    file.write_bytes(whole[:4] + b"\xff" * 60 + whole[64:])
+    done = run(tiny_bundle, str(file), "--output", str(output))
+    assert done.returncode == 2
+    assert "damaged from row 0" in done.stderr.decode()
+    assert "Traceback" not in done.stderr.decode()
+    assert not output.exists()
+
+
 def test_lines_on_standard_input(tiny_bundle: Path) -> None:
     done = run(tiny_bundle, "-", stdin="menace\n\nété\r\n".encode() + b"\xff\xfe\x00\n" + b"a" * 100_001)
     found = [json.loads(line) for line in done.stdout.splitlines()]
@@ -134,6 +152,8 @@ def test_texts_never_reach_the_terminal(tiny_bundle: Path, tmp_path: Path) -> No
     file.write_text("text\nunmotsecret menace\nunmotsecret,deux\n", encoding="utf-8")
     done = run(tiny_bundle, str(file), "--output", str(tmp_path / "out"))
     assert b"unmotsecret" not in done.stdout + done.stderr + (tmp_path / "out").read_bytes()
+    file.write_text("unmotsecret menace au milieu d'une phrase, sans ligne de titre\n", encoding="utf-8")
+    assert b"unmotsecret" not in run(tiny_bundle, str(file)).stderr
 
 
 @pytest.mark.parametrize(
@@ -142,7 +162,8 @@ def test_texts_never_reach_the_terminal(tiny_bundle: Path, tmp_path: Path) -> No
         ("absent.csv", None, (), "No such file"),
         ("in.csv", b"texte,n\na,1\n", (), "did you mean 'texte'"),
         ("in.csv", b"text\na\n", ("--id-column", "id"), "--id-column 'id'"),
-        ("in.csv", b"", (), "no such column"),
+        ("in.csv", b"", (), "the file has no line at all"),
+        ("in.csv", b"\x89PNG\r\n\x1a\n\x00\x00", (), "not text in UTF-8"),
         ("in.parquet", b"PAR1 nonsense", (), "not a Parquet file"),
         ("in.csv", b"text\na\n", ("--format", "cvs"), "did you mean 'csv'"),
         ("in.csv", b"text\na\n", ("--bundle", "/nowhere"), "no such bundle"),

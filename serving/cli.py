@@ -104,7 +104,7 @@ def score(
 def serve(
     demo: Annotated[bool, typer.Option("--demo", help="Fill a demo queue; print a password and a key.")] = False,
     host: Annotated[str | None, typer.Option(help="Address to listen on (default: VIGIE_HOST).")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on (default: VIGIE_PORT).")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on (default: VIGIE_PORT).", min=1, max=65535)] = None,
 ) -> None:
     """Serve the API and the console (BentoML)."""
     settings = _overridden(Settings.from_env(), host, port)
@@ -199,7 +199,7 @@ def queue_import(
     file: SourceFile,
     key: Annotated[str, typer.Option(help="Id of the API key in whose name the cases come.")],
     text_column: TextColumn_ = "text",
-    id_column: IdColumn = "external_id",
+    id_column: Annotated[str, typer.Option("--id-column", help="Column or key of the external id.")] = "external_id",
     format: Format = None,
 ) -> None:
     """Receive every row of a file as a case; columns are those of POST /v1/cases. Safe to run again."""

@@ -89,6 +89,22 @@ def run(
 
 
 @app.command()
+def pretrain(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="Such as configs/pretrain/petit.toml.")],
+    corpus: Annotated[Path, typer.Option("--corpus", help="Folder of NAME.txt.xz, one a register.")],
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder to write into.")] = Path("runs/pretrain"),
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from the last checkpoint.")] = False,
+    minutes: Annotated[float | None, typer.Option("--minutes", help="In place of the recipe's budget.")] = None,
+) -> None:
+    """Pretrain the compact encoder on plain French text; uses a GPU when there is one."""
+    from training.runs import pretrain_encoder
+
+    done = pretrain_encoder(recipe, Settings.from_env(), corpus, out_dir, resume=resume, minutes=minutes)
+    figures = ", ".join(f"{name} {value:.3f}" for name, value in sorted(done.figures.items()))
+    out.print(f"{done.folder}: {done.tokens:,} tokens in {done.minutes:.1f} minutes; {figures}", highlight=False)
+
+
+@app.command()
 def export(
     path: Annotated[Path, typer.Argument(metavar="RUN|CHECKPOINT", help="Folder of a run, or a checkpoint in it.")],
     out_dir: OutFolder = None,

@@ -65,6 +65,8 @@ class PretrainRecipe(Frozen):
     seed: int
     encoder: CompactArchitecture
     corpus: CorpusSection
+    #: The recipe whose training split gives its unlabelled text.
+    training_recipe: str
     #: Share of the tokens that come from the unlabelled text of the training splits.
     training_text_share: Annotated[float, Field(ge=0, lt=1)]
     start: StartSection

@@ -20,12 +20,15 @@ from datasets import DatasetDict
 from serving.bundle import Bundle, Conflict, Interval, NotFound, load_taxonomy, open_bundle
 from serving.settings import Settings
 from training.bundling import Origin, make_bundle
+from training.corpus import registers
 from training.data.examples import OWN
 from training.data.prepare import Prepared, prepare
 from training.evaluation.evaluate import evaluate_bundle, write_evaluation
 from training.evaluation.own import titles
 from training.evaluation.records import Evaluation
 from training.finetune import CHECKPOINTS, TrainedModel, finetune, load_trained
+from training.pretrain import CHECKPOINT, Pretrained, pretrain
+from training.pretrain_recipe import load_pretrain_recipe
 from training.recipe import Recipe, load_recipe
 from training.tracking import RUNS, tracked
 
@@ -100,7 +103,8 @@ def run(
     folder = out or RUNS / (f"{recipe.name}-s{recipe.seed}" + (f"-limit{limit}" if limit else ""))
     _open_folder(folder, asked, recipe_file, resume=resume)
     prepared = prepared_rows(recipe, settings, limit)
-    with tracked(recipe, name=folder.name) as tracking:
+    parameters = recipe.model_dump(mode="json") | {"recipe_sha256": recipe.digest}
+    with tracked(recipe.tracking.experiment, parameters, name=folder.name) as tracking:
         asked = dataclasses.replace(asked, mlflow_run=tracking.run_id)
         asked.write(folder)
         tracking.data(prepared.tables, prepared.records)
@@ -125,6 +129,32 @@ def export(path: Path, settings: Settings, *, out: Path | None = None) -> tuple[
     trained = load_trained(path)
     prepared = prepared_rows(recipe, settings, asked.limit)
     return bundle_of(recipe, trained, prepared, settings, folder, asked, out=out)
+
+
+def pretrain_encoder(
+    recipe_file: Path, settings: Settings, corpus: Path, out: Path, *, resume: bool, minutes: float | None
+) -> Pretrained:
+    """Pretrain the compact encoder on a corpus and on the text of the training splits, tracked.
+
+    Raises:
+        VigieError: of the stage that failed; Conflict when the folder holds a run and `resume` is not asked.
+    """
+    recipe = load_pretrain_recipe(recipe_file)
+    if minutes is not None:
+        recipe = recipe.model_copy(update={"budget": recipe.budget.model_copy(update={"minutes": minutes})})
+    if (out / CHECKPOINT).exists() and not resume:
+        raise Conflict(f"{out}: already holds a run; add --resume to continue it, or --out for another folder")
+    registers(corpus, recipe.corpus)  # told before anything is prepared
+    texts = prepared_rows(load_recipe(Path(recipe.training_recipe)), settings, None).tables["train"]["text"]
+    with tracked(f"{recipe.name}-pretrain", recipe.model_dump(mode="json"), name=out.name) as tracking:
+        return pretrain(
+            recipe,
+            corpus,
+            list(texts),
+            out,
+            resume=resume,
+            report=lambda step, figures: tracking.metrics(figures, step),
+        )
 
 
 def prepared_rows(recipe: Recipe, settings: Settings, limit: int | None) -> Prepared:

@@ -22,7 +22,6 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from serving.bundle import Bundle, BundleError, DatasetRecord, NotFound, Unavailable, check_bundle
-from training.recipe import Recipe
 
 #: Where runs and their tracking lie by default; ignored by git.
 RUNS = Path("runs")
@@ -56,10 +55,10 @@ class Tracked:
                 if name not in ("step", "epoch"):
                     self.client.log_metric(self.run_id, f"training/{name}", float(value), step=int(record["step"]))
 
-    def metrics(self, figures: Mapping[str, float]) -> None:
-        """File final figures, `<label>/<metric>` each."""
+    def metrics(self, figures: Mapping[str, float], step: int = 0) -> None:
+        """File figures, such as `<label>/<metric>`."""
         for name, value in figures.items():
-            self.client.log_metric(self.run_id, name, float(value))
+            self.client.log_metric(self.run_id, name, float(value), step=step)
 
     def files(self, folder: Path, under: str) -> None:
         """File a folder (figures, report) among the artefacts."""
@@ -82,8 +81,8 @@ class Tracked:
 
 
 @contextlib.contextmanager
-def tracked(recipe: Recipe, *, name: str) -> Iterator[Tracked]:
-    """A run of the recipe's experiment, with every value of the recipe as a parameter.
+def tracked(experiment: str, parameters: Mapping[str, Any], *, name: str) -> Iterator[Tracked]:
+    """A run of `experiment`, with every leaf of `parameters` (a recipe) as a parameter.
 
     The run ends FAILED when the block raises, FINISHED otherwise.
 
@@ -92,10 +91,9 @@ def tracked(recipe: Recipe, *, name: str) -> Iterator[Tracked]:
     """
     client = open_store()
     try:
-        run_id = client.create_run(_experiment(client, recipe.tracking.experiment), run_name=name).info.run_id
-        for key, value in _flat(recipe.model_dump(mode="json")):
+        run_id = client.create_run(_experiment(client, experiment), run_name=name).info.run_id
+        for key, value in _flat(dict(parameters)):
             client.log_param(run_id, key, value)
-        client.log_param(run_id, "recipe_sha256", recipe.digest)
     except MlflowException as error:
         raise Unavailable(_unreachable(error)) from None
     try:

@@ -25,9 +25,9 @@ def vigie_train(*arguments: str, cwd, env: dict[str, str] | None = None, script:
 def test_help_names_the_verbs_of_today(tmp_path):
     done = vigie_train("--help", cwd=tmp_path)
     assert done.returncode == 0
-    for verb in ("run", "export", "evaluate", "promote", "data"):
+    for verb in ("run", "pretrain", "export", "evaluate", "promote", "data"):
         assert f" {verb} " in done.stdout
-    for verb in ("pretrain", "distill", "audit", "reproduce"):
+    for verb in ("distill", "audit", "reproduce"):
         assert f" {verb} " not in done.stdout
 
 
@@ -72,3 +72,11 @@ def test_a_suite_runs_on_a_bundle(tiny_bundle, tmp_path):
     done = vigie_train("evaluate", tiny_bundle, "--suite", "hatecheck", "suite.csv", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "derog_neg_emote_h" in done.stdout
+
+
+def test_pretraining_says_what_is_missing(root, tmp_path):
+    recipe = root / "configs/pretrain/petit.toml"
+    done = vigie_train("pretrain", recipe, "--corpus", tmp_path, "--out", tmp_path / "out", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--corpus" in done.stderr
+    assert "Traceback" not in done.stderr

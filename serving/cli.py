@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from .bundle import InputError, MissingExtra, Unavailable, Verdict, VigieError, load_taxonomy, open_bundle
+from .bundle import ConfigError, InputError, MissingExtra, Unavailable, Verdict, VigieError, load_taxonomy, open_bundle
 from .settings import Settings
 
 app = typer.Typer(
@@ -104,7 +104,7 @@ def score(
 def serve(
     demo: Annotated[bool, typer.Option("--demo", help="Fill a demo queue; print a password and a key.")] = False,
     host: Annotated[str | None, typer.Option(help="Address to listen on (default: VIGIE_HOST).")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on (default: VIGIE_PORT).", min=1, max=65535)] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on (default: VIGIE_PORT).")] = None,
 ) -> None:
     """Serve the API and the console (BentoML)."""
     settings = _overridden(Settings.from_env(), host, port)
@@ -259,6 +259,8 @@ def _accounts() -> Any:
 
 
 def _overridden(settings: Settings, host: str | None, port: int | None) -> Settings:
+    if port is not None and not 1 <= port <= 65535:
+        raise ConfigError(f"--port {port}: expected a whole number from 1 to 65535", pointer="--port")
     return replace(settings, host=host or settings.host, port=port or settings.port)
 
 

@@ -10,15 +10,17 @@ import csv
 import hashlib
 import io
 import random
+import secrets
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
-from .bundle import ConfigError, VigieError, load_taxonomy
+from .bundle import ConfigError, Unavailable, VigieError, load_taxonomy
 from .bundle.config import Frozen, load, read_toml
 from .policy import load_policy
 from .review import Accounts, KeyKind, NewCase, Queue, Role, Source, open_database
@@ -65,24 +67,25 @@ def prepare_demo(settings: Settings) -> Demo:
     secret, policy = settings.secret(), load_policy(settings.policy_path)
     accounts = Accounts(engine, secret, policy.sign_in)
     queue = Queue(engine, policy, load_taxonomy(settings.taxonomy_path), secret)
-    texts, source = demo_texts(settings)
+    source = "an earlier run"
     if not any(queue.stats().states.values()):
+        texts, source = demo_texts(settings)
         for kind, cases in _by_kind(texts).items():
             key, _ = accounts.create_key(f"démonstration ({kind.value})", kind)
             queue.receive(cases, source=Source(key.id, kind))
     _, plain = accounts.create_key("démonstration", KeyKind.PLATFORM)
-    name = f"demo-{datetime.now(UTC):%H%M%S}"
+    name = f"demo-{secrets.token_hex(3)}"
     account, password = accounts.create_user(name, Role.ANALYST)
     return Demo(account.name, password or "", plain, sum(queue.stats().states.values()), source)
 
 
 def demo_texts(settings: Settings) -> tuple[list[tuple[str, str]], str]:
-    """(external id, text) of each row, and where they come from, in words."""
+    """(external id, text) of each row, and where they come from, in words; why, when it is not where one would wish."""
     try:
         files = load(DemoRows, settings.configs / "demo.toml").files
         return [row for file in files for row in _published(file, settings)], "public French test rows"
-    except (OSError, VigieError):
-        return list(_own_rows(settings.datasets / "vigie")), "our own cases (no mirror and no network)"
+    except VigieError as error:
+        return list(_own_rows(settings.datasets / "vigie")), f"our own cases, not public rows: {error.detail}"
 
 
 def _published(file: DemoFile, settings: Settings) -> Iterator[tuple[str, str]]:
@@ -96,14 +99,27 @@ def _published(file: DemoFile, settings: Settings) -> Iterator[tuple[str, str]]:
 
 def _verified(file: DemoFile, settings: Settings) -> bytes:
     """Bytes of the file, from the mirror or the network, checked against their digest."""
-    if settings.mirror is not None:
-        content = (settings.mirror / file.mirror).read_bytes()
-    else:
-        with urllib.request.urlopen(file.url, timeout=TIMEOUT_S) as answer:  # noqa: S310 (https, from our own file)
-            content = answer.read(64 * 1024 * 1024)
+    place, content = _content(file, settings.mirror)
     if hashlib.sha256(content).hexdigest() != file.sha256:
-        raise ConfigError(f"{file.url}: its digest is not {file.sha256}; the file has changed", code="wrong_digest")
+        raise ConfigError(f"{place}: its digest is not {file.sha256}; the file has changed", code="wrong_digest")
     return content
+
+
+def _content(file: DemoFile, mirror: Path | None) -> tuple[str, bytes]:
+    """Where the file was read, and its bytes.
+
+    Raises:
+        Unavailable: names the place.
+    """
+    try:
+        if mirror is not None:
+            return str(mirror / file.mirror), (mirror / file.mirror).read_bytes()
+        with urllib.request.urlopen(file.url, timeout=TIMEOUT_S) as answer:  # noqa: S310 (https, from our own file)
+            return file.url, answer.read(64 * 1024 * 1024)
+    except OSError as error:
+        if mirror is not None:
+            raise Unavailable(f"VIGIE_MIRROR {mirror} has no readable {file.mirror}") from None
+        raise Unavailable(f"no mirror, and no network ({getattr(error, 'reason', error)})") from None
 
 
 def _own_rows(folder: Path) -> Iterator[tuple[str, str]]:
@@ -114,24 +130,12 @@ def _own_rows(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def _by_kind(texts: list[tuple[str, str]]) -> dict[KeyKind, list[NewCase]]:
-    """Cases by the kind of key that brings them: mostly a platform, some trusted flaggers, one order in fifty."""
-    draw = random.Random(SEED)
-    now = datetime.now(UTC)
+    """Cases by the kind of key that brings them."""
+    draw, now = random.Random(SEED), datetime.now(UTC)
     found: dict[KeyKind, list[NewCase]] = {kind: [] for kind in KeyKind}
     for number, (external_id, text) in enumerate(texts):
-        kind = (
-            KeyKind.AUTHORITY if number % 50 == 7 else KeyKind.TRUSTED_FLAGGER if number % 9 == 4 else KeyKind.PLATFORM
-        )
-        case = {
-            "external_id": external_id,
-            "text": text,
-            "language": "fr",
-            "received_at": now - timedelta(minutes=draw.uniform(0, 600)),
-            "reach": int(draw.lognormvariate(5, 2)),
-            "author_id": f"auteur-{draw.randrange(150)}",
-            "target_id": f"cible-{draw.randrange(60)}",
-            "reporter": {"id": f"signaleur-{draw.randrange(40)}"},
-        }
+        kind = _kind(number)
+        case = {"external_id": external_id, "text": text, "language": "fr", **_surroundings(draw, now)}
         if kind is KeyKind.AUTHORITY:
             case["order"] = {"authority": "Autorité de démonstration", "reference": f"DEMO-{number}", "kind": "lcen"}
         found[kind].append(NewCase.model_validate(case))
@@ -139,6 +143,17 @@ def _by_kind(texts: list[tuple[str, str]]) -> dict[KeyKind, list[NewCase]]:
 
 
 def _kind(number: int) -> KeyKind:
+    """Mostly a platform, some trusted flaggers, one order in fifty."""
     if number % 50 == 7:
         return KeyKind.AUTHORITY
     return KeyKind.TRUSTED_FLAGGER if number % 9 == 4 else KeyKind.PLATFORM
+
+
+def _surroundings(draw: random.Random, now: datetime) -> dict[str, Any]:
+    return {
+        "received_at": now - timedelta(minutes=draw.uniform(0, 600)),
+        "reach": int(draw.lognormvariate(5, 2)),
+        "author_id": f"auteur-{draw.randrange(150)}",
+        "target_id": f"cible-{draw.randrange(60)}",
+        "reporter": {"id": f"signaleur-{draw.randrange(40)}"},
+    }

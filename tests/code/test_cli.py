@@ -125,8 +125,10 @@ def test_the_demo_falls_back_on_our_own_cases(tmp_path: Path) -> None:
     texts, source = demo_texts(settings)
     assert len(texts) >= 100
     assert "our own cases" in source
+    assert f"VIGIE_MIRROR {tmp_path / 'absent'}" in source
     first, again = prepare_demo(settings), prepare_demo(settings)
     assert first.cases == again.cases == len(texts)
+    assert again.source == "an earlier run"
 
 
 def test_the_demo_reads_real_rows_from_the_mirror(tmp_path: Path, mirror: Path) -> None:
@@ -137,3 +139,7 @@ def test_the_demo_reads_real_rows_from_the_mirror(tmp_path: Path, mirror: Path) 
     texts, source = demo_texts(settings)
     assert source == "public French test rows"
     assert len({external_id for external_id, _ in texts}) == len(texts) >= 200
+
+
+def test_a_port_that_is_none_is_refused(vigie: Program) -> None:
+    refused(vigie("serve", "--port", "70000"), "--port 70000")

@@ -12,6 +12,7 @@ The age term is absolute, so that one index on rank stays true while time passes
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -171,13 +172,16 @@ def prioritise(
         minutes=minutes,
         rank=math.log(max(harm.value, _LEAST_HARM) / minutes) - age,
         below_threshold=verdict is not None and not any(at_least(levels.get(f), QUEUE_LEVEL) for f in FAMILIES),
-        reasons=(
-            *([danger] if danger else []),
-            *_clock_words(kind, due_at, facts.order, target_at, policy),
-            _LANE_WORDS[_lane(facts.reporter_kind)],
-            *_harm_words(harm, facts, verdict),
-            _minutes_words(minutes, facts.text),
-            _age_words(facts.created_at, policy),
+        reasons=tuple(
+            typeset(reason)
+            for reason in (
+                *([danger] if danger else []),
+                *_clock_words(kind, due_at, facts.order, target_at, policy),
+                _LANE_WORDS[_lane(facts.reporter_kind)],
+                *_harm_words(harm, facts, verdict),
+                _minutes_words(minutes, facts.text),
+                _age_words(facts.created_at, policy),
+            )
         ),
     )
 
@@ -281,7 +285,7 @@ def _age_words(created_at: datetime, policy: Policy) -> str:
 
 
 def _moment(moment: datetime, policy: Policy) -> str:
-    return moment.astimezone(policy.zone).strftime("le %d/%m/%Y à %H h %M")
+    return moment.astimezone(policy.zone).strftime("le %d/%m/%Y à %H\u00a0h\u00a0%M")
 
 
 def _number(value: float, digits: int = 2) -> str:
@@ -290,3 +294,8 @@ def _number(value: float, digits: int = 2) -> str:
 
 def _thousands(value: int) -> str:
     return f"{value:,}".replace(",", "\u202f")
+
+
+def typeset(sentence: str) -> str:
+    """French typography: curved apostrophes, and no line break before a colon or a per cent nor inside quotes."""
+    return re.sub(r" (?=[:»%])|(?<=«) ", "\u00a0", sentence.replace("'", "\u2019"))

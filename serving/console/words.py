@@ -100,7 +100,8 @@ def span_words(span: timedelta) -> str:
 
 def age_words(since: datetime, now: datetime) -> str:
     """How long ago, in words."""
-    return f"il y a {span_words(now - since)}"
+    age = now - since
+    return f"il y a {span_words(age)}" if age >= timedelta(minutes=1) else "à l’instant"
 
 
 def countdown_words(due: datetime, now: datetime) -> str:

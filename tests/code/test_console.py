@@ -182,7 +182,7 @@ def test_the_queue_shows_order_and_words_but_no_text(house):
     assert "confidentiel" not in page
     rows = re.findall(r'<td class="nature">(.*?)</td>', page, re.S)
     assert ["Terrorisme" in rows[0], "Haine" in rows[1], "Rien de suspect" in rows[2]] == [True] * 3
-    for said in ("très probable", "extrême", "Objectif interne", "dans ", "12\u202f400", "il y a "):
+    for said in ("très probable", "extrême", "Objectif interne", "dans ", "12\u202f400", "à l’instant"):
         assert said in page
     assert len(rows) == 3
 

@@ -82,3 +82,9 @@ def test_every_error_becomes_a_sentence_that_quotes_nothing():
     assert len(found) == 6
     assert not any("english" in said for said in found)
     assert sentence(InputError("x", code="missing_ground")) != sentence(InputError("x"))
+
+
+def test_an_age_of_seconds_is_now():
+    now = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+    assert words.age_words(now - timedelta(seconds=59), now) == "à l’instant"
+    assert words.age_words(now - timedelta(minutes=1), now) == "il y a 1\u00a0min"

@@ -30,7 +30,7 @@ def test_the_shipped_policy_says_what_the_design_says(policy):
     assert policy.rank.protected_context <= 0.5
     assert {order.key: order.minutes for order in policy.orders} == {"tco": 60, "lcen": 1440, "dsa": None}
     assert [action.title for action in policy.offered_actions()] == [
-        "Notification à l'hébergeur",
+        "Notification à l’hébergeur",
         "Transmission à PHAROS",
         "Transmission à une autre autorité",
         "Classement sans suite",

@@ -53,7 +53,7 @@ def test_protected_context_halves_at_most(priority, facts):
     without = priority(facts, verdict(haine=0.9, contexte_protege=0.0))
     with_it = priority(facts, verdict(haine=0.9, contexte_protege=1.0))
     assert with_it.harm == pytest.approx(without.harm / 2)
-    assert "Contexte protégé : priorité abaissée de 50 %" in with_it.reasons
+    assert "Contexte protégé\u00a0: priorité abaissée de 50\u00a0%" in with_it.reasons
 
 
 @pytest.mark.parametrize(("reach", "factor"), [(None, 1), (0, 1), (9, 2), (99, 3), (999_999, 7)])
@@ -152,7 +152,7 @@ def test_what_makes_a_case_vital(priority, facts, text, level, category, vital):
 def test_an_analyst_can_make_a_case_vital(priority, facts):
     found = priority(replace(facts, escalated_vital=True))
     assert found.vital
-    assert found.reasons[0] == "Danger pour la vie : signalé par un analyste"
+    assert found.reasons[0] == "Danger pour la vie\u00a0: signalé par un analyste"
 
 
 @pytest.mark.parametrize(
@@ -178,16 +178,16 @@ def test_reasons_are_french_sentences_with_every_term(priority, facts, noon):
         replace(facts, order=order, reach=1200), verdict(haine=0.93, contexte_protege=0.4), {"haine": "tres_probable"}
     )
     assert found.reasons == (
-        "Injonction de retrait d'un contenu à caractère terroriste (règlement (UE) 2021/784, art. 3(3)) : "
-        "échéance le 02/03/2026 à 14 h 00",
+        "Injonction de retrait d’un contenu à caractère terroriste (règlement (UE) 2021/784, art. 3(3))\u00a0: "
+        "échéance le 02/03/2026 à 14\u00a0h\u00a000",
         "File ordinaire",
-        "Gravité : « Haine » très probable, probabilité 0,93 × sévérité 6,0 = 5,58",
-        "Contexte protégé : priorité abaissée de 20 %",
-        "Portée : 1\u202f200 vues, × 4,08",
-        "Poids du signalement : × 1,00",
-        "Préjudice estimé : 18,21",
-        "Lecture estimée : 0,6 minute (10 mots)",
-        "Arrivée le 02/03/2026 à 13 h 00 : le poids double toutes les 4,2 heures d'attente",
+        "Gravité\u00a0: «\u00a0Haine\u00a0» très probable, probabilité 0,93 × sévérité 6,0 = 5,58",
+        "Contexte protégé\u00a0: priorité abaissée de 20\u00a0%",
+        "Portée\u00a0: 1\u202f200 vues, × 4,08",
+        "Poids du signalement\u00a0: × 1,00",
+        "Préjudice estimé\u00a0: 18,21",
+        "Lecture estimée\u00a0: 0,6 minute (10 mots)",
+        "Arrivée le 02/03/2026 à 13\u00a0h\u00a000\u00a0: le poids double toutes les 4,2 heures d’attente",
     )
 
 

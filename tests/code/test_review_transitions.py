@@ -111,7 +111,7 @@ class TestEscalate:
         queue.receive([NewCase(external_id="b", text="illisible")], source=Source("k", KeyKind.AUTHORITY))
         row = queue.escalate(held.id, analyst, vital=True)
         assert row.vital
-        assert row.reasons[0] == "Danger pour la vie : signalé par un analyste"
+        assert row.reasons[0] == "Danger pour la vie\u00a0: signalé par un analyste"
         assert queue.top()[0].id == held.id
         queue.change_reach(held.id, 50, PLATFORM)
         assert queue.get(held.id).row.vital

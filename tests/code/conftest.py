@@ -183,3 +183,13 @@ def senior():
     from serving.review import Account, Role
 
     return Account("pseudo-3", "Chloé", Role.SENIOR)
+
+
+@pytest.fixture
+def house(tmp_path: Path, tiny_bundle: Path):
+    """The whole application in one process (tests/house.py)."""
+    from house import open_house
+
+    found, close = open_house(tmp_path, tiny_bundle)
+    yield found
+    close()

@@ -1,4 +1,7 @@
-"""Run by test_review_intake.py in a process that it kills: receives batches of ten for ever, printing each receipt."""
+"""Run in a process that a test kills: receives batches of ten for ever, printing each receipt.
+
+python tests/code/receiving.py DATABASE_URL [PREFIX]
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,10 @@ queue = Queue(
     load_taxonomy(configs / "taxonomy.toml"),
     b"a secret for tests, 32 bytes long",
 )
+prefix = sys.argv[2] if len(sys.argv) > 2 else ""
 batch = 0
 while True:
-    cases = [NewCase(external_id=f"{batch}-{number}", text="un texte") for number in range(10)]
+    cases = [NewCase(external_id=f"{prefix}{batch}-{number}", text="un texte") for number in range(10)]
     for receipt in queue.receive(cases, source=Source("clef", KeyKind.PLATFORM)):
         print(receipt.external_id, flush=True)
     batch += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from house import PASSWORD, SECRET, open_house
+from house import PASSWORD, SECRET
 
 from serving.api import create_app
 from serving.api.csrf import csrf_matches, csrf_token
@@ -29,13 +29,6 @@ ROUTES = [
     ("GET", "/metrics"),
     ("GET", "/docs.json"),
 ]
-
-
-@pytest.fixture
-def house(tmp_path, tiny_bundle):
-    found, close = open_house(tmp_path, tiny_bundle)
-    yield found
-    close()
 
 
 @pytest.mark.parametrize("authorization", [None, "Bearer faux", "Bearer ", "Basic dXNlcjpwYXNz", "vigie_x"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from house import open_house
 
 from serving.review import KeyKind, Role
 
@@ -25,13 +24,6 @@ WHOLE = {
     "notice": {"explanation": "parce que", "name": "Nom", "email": "a@b.fr", "good_faith": True},
     "order": {"authority": "PHAROS", "reference": "TCO-1", "received_at": "2026-03-02T09:30:00Z"},
 }
-
-
-@pytest.fixture
-def house(tmp_path, tiny_bundle):
-    found, close = open_house(tmp_path, tiny_bundle)
-    yield found
-    close()
 
 
 def submit(client, **fields):

@@ -6,17 +6,9 @@ import json
 import re
 
 import pytest
-from house import open_house
 
 from serving.api.limits import Limits
 from serving.bundle import MAX_CODE_POINTS
-
-
-@pytest.fixture
-def house(tmp_path, tiny_bundle):
-    found, close = open_house(tmp_path, tiny_bundle)
-    yield found
-    close()
 
 
 @pytest.fixture(scope="module")

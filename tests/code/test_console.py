@@ -6,19 +6,12 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from house import PASSWORD, open_house
+from house import PASSWORD
 
 from serving.api.auth import COOKIE
 from serving.review import Role
 
 HOSTILE = """<script>window.pris=1</script><img src=x onerror="window.pris=1">{{ 7*7 }}\u202e menace"""
-
-
-@pytest.fixture
-def house(tmp_path, tiny_bundle):
-    found, close = open_house(tmp_path, tiny_bundle)
-    yield found
-    close()
 
 
 class Forms(HTMLParser):
@@ -173,6 +166,13 @@ def test_pages_forbid_inline_code_frames_and_caches(house, path):
     assert "frame-ancestors 'none'" in policy
     assert answer.headers["cache-control"] == "no-store"
     assert not re.search(r"<script(?![^>]*\bsrc=)|\sstyle=|\son\w+=|javascript:", answer.text)
+
+
+def test_a_browser_keeps_the_fonts_and_the_style_but_no_page(house):
+    client, _ = house.browser()
+    for name in ("console.css", "source-sans-3-latin-wght-normal.woff2"):
+        assert "max-age" in client.get(f"/console/static/{name}").headers["cache-control"]
+    assert client.get("/console/static/absent.css").headers["cache-control"] == "no-store"
 
 
 def test_the_queue_shows_order_and_words_but_no_text(house):

@@ -53,7 +53,7 @@ _LANE_WORDS = {
     Lane.ORDINARY: "File ordinaire",
 }
 
-_LEVEL_WORDS = {
+LEVEL_WORDS = {
     "tres_probable": "très probable",
     "probable": "probable",
     "possible": "possible",
@@ -219,7 +219,7 @@ def _danger(facts: Facts, levels: Mapping[str, str | None], policy: Policy, taxo
     threat = next((label for label in vital.labels if at_least(levels.get(label), vital.level)), None)
     if threat is None or not vital.imminent(facts.text):
         return None
-    threatening = f"« {taxonomy.output(threat).title} » {_LEVEL_WORDS[levels[threat] or LEVELS[-1]]}"
+    threatening = f"« {taxonomy.output(threat).title} » {LEVEL_WORDS[levels[threat] or LEVELS[-1]]}"
     return f"Danger pour la vie : {threatening}, et le texte évoque un passage à l'acte proche"
 
 
@@ -260,7 +260,7 @@ def _harm_words(harm: _Harm, facts: Facts, verdict: Verdict | None) -> Iterator[
         why = "sans score pour ce texte" if verdict is None else "sans sortie pondérée"
         yield f"Gravité : {why}, traité comme un cas moyen ({_number(harm.severity)})"
     else:
-        level = f" {_LEVEL_WORDS[harm.level]}" if harm.level else ""
+        level = f" {LEVEL_WORDS[harm.level]}" if harm.level else ""
         product = _number(harm.probability * harm.severity)
         factors = f"probabilité {_number(harm.probability)} × sévérité {_number(harm.severity, 1)}"
         yield f"Gravité : « {harm.title} »{level}, {factors} = {product}"

@@ -11,9 +11,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse
 
-from serving.bundle.errors import InputError, NotFound
+from serving.bundle.errors import InputError
 from serving.bundle.faults import pointer_to
-from serving.review import READERS, Account, Case, DecisionForm, NewCase, Queue, Role, Source
+from serving.review import READERS, Account, Case, DecisionForm, NewCase, Queue, Role, Source, no_case
 
 from .auth import caller_of, person, submitter
 from .limits import Limits
@@ -138,8 +138,7 @@ async def _readable(queue: Queue, request: Request, case_id: str) -> Case:
     key_id = _scope_of(request)
     case = await in_thread(queue.get, case_id)
     if key_id is not None and case.row.key_id != key_id:
-        # The words of the queue for an id that is nobody's: the answer must not tell them apart.
-        raise NotFound(f"no case {case_id[:64]!r}; take the id from the answer that received or listed it")
+        raise no_case(case_id)
     return case
 
 

@@ -9,11 +9,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.api.auth import caller_of
 from serving.api.problems import problem_of
@@ -35,7 +37,7 @@ def create_console(desk: Desk) -> Starlette:
     entrance, cases = Entrance(desk), CasePages(desk)
     return Starlette(
         routes=[
-            Mount("/static", StaticFiles(directory=_STATIC), name="static"),
+            Mount("/static", kept(StaticFiles(directory=_STATIC)), name="static"),
             Route("/connexion", entrance.show, methods=["GET"]),
             Route("/connexion", entrance.enter, methods=["POST"]),
             Route("/deconnexion", entrance.leave, methods=["POST"]),
@@ -52,6 +54,20 @@ def create_console(desk: Desk) -> Starlette:
         ],
         exception_handlers={VigieError: _on_error, HTTPException: _on_http_error, Exception: _on_unexpected},
     )
+
+
+def kept(files: ASGIApp) -> ASGIApp:
+    """``files``, which a browser may keep for an hour: fonts fetched again with each page would make it flicker."""
+
+    async def keeping(scope: Scope, receive: Receive, send: Send) -> None:
+        async def stamped(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["Cache-Control"] = "private, max-age=3600"
+            await send(message)
+
+        await files(scope, receive, stamped)
+
+    return keeping
 
 
 def settled(view: View) -> View:

@@ -5,16 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from serving.bundle import FAMILIES, LEVELS, at_least
+from serving.priority import LEVEL_WORDS as LEVEL_WORDS
 
 NBSP = "\u00a0"
 THIN = "\u202f"
-
-LEVEL_WORDS = {
-    "tres_probable": "très probable",
-    "probable": "probable",
-    "possible": "possible",
-    "peu_probable": "peu probable",
-}
 
 LANE_WORDS = {
     "authority": "Injonction d’une autorité",

@@ -56,6 +56,7 @@ from .records import (
     State,
     Stats,
     StoredPost,
+    no_case,
 )
 
 __all__ = [
@@ -87,6 +88,7 @@ __all__ = [
     "Stats",
     "StoredPost",
     "ThreadPost",
+    "no_case",
     "open_database",
     "parse_case",
 ]

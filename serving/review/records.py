@@ -7,7 +7,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from serving.bundle.errors import NotFound
 from serving.bundle.verdict import Verdict
+
+
+def no_case(case_id: str) -> NotFound:
+    """What is said of an id that is nobody's; of another key's case too, so that the answers do not tell them apart."""
+    return NotFound(f"no case {case_id[:64]!r}; take the id from the answer that received or listed it")
 
 
 class State(StrEnum):

@@ -10,12 +10,12 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from serving.bundle.errors import Conflict, NotFound
+from serving.bundle.errors import Conflict
 
 from .bodies import DecisionForm
 from .events import link
 from .keyed import keyed
-from .records import WAITING_STATES, EventKind, State
+from .records import WAITING_STATES, EventKind, State, no_case
 from .tables import StoredRow, cases, decisions, events
 
 _OPEN = frozenset({*WAITING_STATES, State.CLAIMED})
@@ -46,7 +46,7 @@ def lock(connection: Connection, case_id: str) -> StoredRow:
     """
     row = connection.execute(select(cases).where(cases.c.id == case_id).with_for_update()).first()
     if row is None:
-        raise NotFound(f"no case {case_id[:64]!r}; take the id from the answer that received or listed it")
+        raise no_case(case_id)
     return row
 
 

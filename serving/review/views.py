@@ -8,8 +8,6 @@ from typing import Any
 
 from sqlalchemy import Connection, distinct, func, select
 
-from serving.bundle.errors import NotFound
-
 from .claims import ONE, WAITING, steps
 from .places import Rules, verdict_of
 from .records import (
@@ -23,6 +21,7 @@ from .records import (
     State,
     Stats,
     StoredPost,
+    no_case,
 )
 from .tables import StoredRow, cases, decisions, events
 
@@ -48,7 +47,7 @@ def find_case(connection: Connection, case_id: str) -> Case:
     """Everything about one case."""
     row = connection.execute(select(cases).where(cases.c.id == case_id)).first()
     if row is None:
-        raise NotFound(f"no case {case_id[:64]!r}; take the id from the answer that received or listed it")
+        raise no_case(case_id)
     return Case(
         row=row_of(row),
         text=row.text,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
 import time
 from dataclasses import dataclass
@@ -209,6 +210,13 @@ class Worker:
         return Unavailable("the bundle is being loaded; try again shortly", code="starting")
 
 
+def _end_with(supervisor: int) -> None:
+    """End once the process that started this one is gone: a worker left behind would hold the port for ever."""
+    while os.getppid() == supervisor:
+        time.sleep(_IDLE)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 worker = Worker()
 
 
@@ -218,6 +226,7 @@ class _Shell:
 
     def __init__(self) -> None:
         start_logging()
+        threading.Thread(target=_end_with, args=(os.getppid(),), name="vigie-orphan", daemon=True).start()
         worker.start()
 
     def __is_ready__(self) -> bool:

@@ -228,6 +228,23 @@ def test_what_came_before_the_start_is_scored_and_sigterm_ends_the_service(tmp_p
     assert queue.verify_chain().first_bad is None
 
 
+def listens(url: str) -> bool:
+    address = httpx.URL(url)
+    with socket.socket() as probe:
+        return probe.connect_ex((address.host, address.port)) == 0
+
+
+def test_a_worker_does_not_outlive_a_supervisor_that_was_killed(tmp_path, tiny_bundle):
+    process, url, log = start(tmp_path, tiny_bundle)
+    wait_for(process, url, "/readyz", 200, log)
+    process.kill()
+    process.wait(PATIENCE)
+    end = time.monotonic() + PATIENCE
+    while listens(url) and time.monotonic() < end:
+        time.sleep(0.2)
+    assert not listens(url)
+
+
 def test_a_tampered_bundle_is_said_in_the_log_and_nothing_is_served(tmp_path, tiny_bundle):
     bundle = shutil.copytree(tiny_bundle, tmp_path / "bundle")
     (bundle / "CARD.md").write_text("autre chose")

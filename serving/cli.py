@@ -229,8 +229,10 @@ def log_verify() -> None:
     """Verify the chain of every case's events."""
     queue, _ = _queue_and_accounts()
     report = queue.verify_chain()
-    if report.first_bad is not None:
-        raise VigieError(f"event log altered: {report.first_bad}", code="log_altered")
+    if bad := report.first_bad:
+        where = f"event {bad.number} of case {bad.case_id}" if bad.case_id else f"position {bad.number}"
+        hint = "restore the database from a backup, or give VIGIE_SECRET_FILE the secret it was written with"
+        raise VigieError(f"the event log does not hold: {where}: {bad.reason}; {hint}", code="log_altered")
     out.print(f"sound: {report.events} events of {report.cases} cases, {report.unsealed} unsealed", highlight=False)
 
 

@@ -143,3 +143,14 @@ def test_the_demo_reads_real_rows_from_the_mirror(tmp_path: Path, mirror: Path) 
 
 def test_a_port_that_is_none_is_refused(vigie: Program) -> None:
     refused(vigie("serve", "--port", "70000"), "--port 70000")
+
+
+def test_a_log_read_with_another_secret_is_said_to_be_so(vigie: Program, tmp_path: Path) -> None:
+    key = vigie("key", "create", "p").stdout.split()[0]
+    assert vigie(
+        "queue", "import", "-", "--format", "jsonl", "--key", key, stdin='{"external_id": "a", "text": "b"}'
+    ).stderr
+    (tmp_path / "other").write_text("0" * 64)
+    done = vigie("log", "verify", VIGIE_SECRET_FILE=str(tmp_path / "other"))
+    refused(done, "event 1 of case ")
+    assert "VIGIE_SECRET_FILE" in done.stderr

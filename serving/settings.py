@@ -96,7 +96,7 @@ class Settings:
     def _read_or_make_secret(self) -> bytes:
         if not self.secret_file.exists():
             self.secret_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            draft = self.secret_file.with_name(f".{self.secret_file.name}.{os.getpid()}")
+            draft = self.secret_file.with_name(f".{self.secret_file.name}.{secrets.token_hex(6)}")
             with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
                 file.write(secrets.token_hex(32) + "\n")
             try:

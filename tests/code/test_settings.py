@@ -48,3 +48,10 @@ def test_a_secret_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_every_variable_is_documented(root: Path) -> None:
     documented = (root / "docs" / "settings.md").read_text(encoding="utf-8")
     assert [name for name in VARIABLES if f"`{name}`" not in documented] == []
+
+
+def test_threads_that_ask_together_share_one_secret(tmp_path: Path) -> None:
+    for turn in range(50):
+        settings = Settings.from_env({"VIGIE_SECRET_FILE": str(tmp_path / str(turn))})
+        with ThreadPoolExecutor(8) as pool:
+            assert len(set(pool.map(lambda _, ask=settings.secret: ask(), range(8)))) == 1

@@ -43,6 +43,11 @@ def test_tokens_are_spelt_back_into_the_text(tokenizer: PreTrainedTokenizerFast)
     assert spelt(branch(tokenizer), *ids_of(tokenizer, TEXT)) == " l' été à noël, 😀 dit-il."
 
 
+@pytest.mark.parametrize("text", ["привет", "שלום", "γεια", "مرحبا", "你好", "ñandú œuvre ÿ", "🤡👏", "х а х"])
+def test_every_script_is_spelt_back(tokenizer: PreTrainedTokenizerFast, text: str) -> None:
+    assert spelt(branch(tokenizer), *ids_of(tokenizer, text)) == f" {text}"
+
+
 def test_a_sentencepiece_vocabulary_is_spelt_too() -> None:
     pieces = [("<pad>", 0.0), ("<unk>", 0.0), ("▁été", -1.0), ("▁un", -1.0), ("e", -2.0), ("▁", -3.0)]
     backend = Tokenizer(models.Unigram(pieces, unk_id=1))

@@ -1,13 +1,15 @@
 """Streams the pretraining corpus as tokens: registers in declared shares, some lines disturbed.
 
 A register is one ``<name>.txt.xz``, passages separated by a blank line. Knows nothing of the model.
+One passage in four is reserved for evaluation: no label is ever presumed of it in training.
 """
 
 from __future__ import annotations
 
+import hashlib
 import lzma
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import cycle
+from itertools import cycle, groupby
 from pathlib import Path
 from random import Random
 from typing import Annotated
@@ -28,6 +30,11 @@ Share = Annotated[float, Field(ge=0, le=1)]
 #: Longest line given to the tokenizer at once, in characters.
 _LINE = 2_000
 _BATCH = 2_000
+
+#: Longest excerpt, in characters, unless one line alone is longer: about what people send a moderator.
+EXCERPT = 400
+#: A passage is reserved when the first byte of its digest is below: 64 of 256, one in four.
+_RESERVED = 64
 
 
 class CorpusSection(Frozen):
@@ -60,6 +67,46 @@ def lines(path: Path, draw: Random, noise: float) -> Iterator[str]:
             text = prepare(line[:_LINE])
             if text:
                 yield disturb(text, draw) if draw.random() < noise else text
+
+
+def passages(path: Path) -> Iterator[str]:
+    """Passages of one register in the file's order: lines between two blank ones, as written."""
+    with lzma.open(path, "rt", encoding="utf-8") as file:
+        for blank, block in groupby(file, key=lambda line: not line.strip()):
+            if not blank:
+                yield "".join(block).strip()
+
+
+def reserved(passage: str) -> bool:
+    """Whether a whole passage is kept for evaluation: one in four, by digest, whatever its white space.
+
+    Ask it of the passage before it is cut, so that no line of one passage is learnt from while another judges.
+    """
+    digest = hashlib.sha256(" ".join(passage.split()).encode("utf-8", "surrogatepass")).digest()
+    return digest[0] < _RESERVED
+
+
+def excerpts(path: Path, *, for_evaluation: bool) -> Iterator[str]:
+    """Prepared excerpts of one register, from its reserved passages or only from the others.
+
+    An excerpt is one or more whole lines that follow one another in a passage, at most ``EXCERPT`` characters
+    together; a longer line stands alone, cut at 2,000.
+    """
+    for passage in passages(path):
+        if reserved(passage) is for_evaluation:
+            yield from _cut(passage)
+
+
+def _cut(passage: str) -> Iterator[str]:
+    excerpt = ""
+    for text in filter(None, (prepare(line[:_LINE]) for line in passage.splitlines())):
+        if excerpt and len(excerpt) + 1 + len(text) > EXCERPT:
+            yield excerpt
+            excerpt = text
+        else:
+            excerpt = f"{excerpt} {text}" if excerpt else text
+    if excerpt:
+        yield excerpt
 
 
 def tokens_of(

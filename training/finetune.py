@@ -37,6 +37,7 @@ from serving.bundle.taxonomy import OUTPUT_KEYS, family_of
 from training.encoder import Tagger, build_encoder, load_architecture, save_architecture
 from training.ngrams import CharNgrams, inverse_document_frequency, spelling_of
 from training.recipe import NgramSection, Recipe, TrainingSection
+from training.soft import distilled, with_soft
 
 Array = npt.NDArray[np.float32]
 
@@ -181,6 +182,7 @@ def finetune(recipe: Recipe, tables: DatasetDict, out_dir: Path, *, resume: bool
         encode(tables[split]["text"], targets[split].columns(labels), encoder.tokenizer, section.max_tokens)
         for split in ("train", "validation")
     )
+    train = with_soft(train, tables["train"], labels)
     tagger = Tagger(
         encoder.model,
         len(labels),
@@ -288,8 +290,10 @@ def _trainer(
         train_dataset=train,
         eval_dataset=validation,
         data_collator=lambda rows: collate(rows, tokenizer.pad_token_id),
-        compute_loss_func=MaskedLoss(
-            positive_weights(targets, section.pos_weight_max), float(targets.weights.sum(1).mean())
+        compute_loss_func=distilled(
+            recipe.distillation,
+            MaskedLoss(positive_weights(targets, section.pos_weight_max), float(targets.weights.sum(1).mean())),
+            train,
         ),
         compute_metrics=figures,
         callbacks=[EarlyStoppingCallback(early_stopping_patience=section.patience)],

@@ -137,6 +137,58 @@ class ExportSection(Frozen):
     max_windows: int = Field(ge=1)
 
 
+class UnlabelledSection(Frozen):
+    """Plain lines of a corpus folder (training/corpus.py) that only the teacher labels."""
+
+    lines: int = Field(ge=1)
+    #: Share of the lines that each register gives: one ``NAME.txt.xz`` each.
+    shares: dict[str, Annotated[float, Field(gt=0)]] = Field(min_length=1)
+    #: Share of the lines that are disturbed (training/noise.py).
+    noise: float = Field(ge=0, le=1)
+    #: What one line weighs, where a row of the sources weighs about one.
+    weight: float = Field(gt=0)
+    #: As the corpus states it, for the card; the class must be among the recipe's.
+    licence: str = Field(min_length=1)
+    licence_class: LicenceClass
+
+
+class CheckpointSection(Frozen):
+    """What a run of ours says of itself, and a classifier from elsewhere does not."""
+
+    #: Commit, tag or branch on the hub; not read for a local folder.
+    revision: str
+    #: ``sigmoid`` when its labels are independent, ``softmax`` when they exclude each other.
+    activation: Literal["sigmoid", "softmax"]
+    licence: str = Field(min_length=1)
+    licence_class: LicenceClass
+    #: Our output = its label (``id2label`` of its configuration); an output left out is not taught.
+    labels: dict[str, str] = Field(min_length=1)
+
+    @field_validator("labels")
+    @classmethod
+    def _our_outputs(cls, labels: dict[str, str]) -> dict[str, str]:
+        if unknown := [key for key in labels if key not in OUTPUT_KEYS]:
+            raise ValueError(f"{unknown[0]!r} is not a model output{nearest(unknown[0], OUTPUT_KEYS)}")
+        return labels
+
+
+class DistillationSection(Frozen):
+    """How ``vigie-train distill`` learns from a teacher (training/distill.py, training/soft.py)."""
+
+    #: Divides the logits of both: above 1, how the teacher ranks what it refuses counts too.
+    temperature: float = Field(ge=1)
+    #: Of a cell that the teacher answers, the part that follows it; the annotation keeps the rest.
+    share: float = Field(gt=0, le=1)
+    #: The teacher cuts longer texts here.
+    max_tokens: int = Field(ge=8, le=8192)
+    #: Texts that the teacher reads at once.
+    batch_size: int = Field(ge=1)
+    #: Absent: the teacher must be a run of ours.
+    checkpoint: CheckpointSection | None = None
+    #: Absent: the teacher reads the training rows only.
+    unlabelled: UnlabelledSection | None = None
+
+
 class TrackingSection(Frozen):
     """Where MLflow files the run."""
 
@@ -156,6 +208,8 @@ class Recipe(Frozen):
     calibration: CalibrationSection
     export: ExportSection
     tracking: TrackingSection
+    #: Only `vigie-train distill` takes a recipe with this table.
+    distillation: DistillationSection | None = None
 
     @model_validator(mode="after")
     def _windows_overlap(self) -> Recipe:
@@ -168,8 +222,8 @@ class Recipe(Frozen):
 
     @property
     def digest(self) -> str:
-        """Hexadecimal SHA-256 of the recipe's values; comments and order of keys do not count."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """Hexadecimal SHA-256 of the recipe's values; comments, order of keys and tables left out do not."""
+        return hashlib.sha256(self.model_dump_json(exclude_none=True).encode()).hexdigest()
 
 
 def load_recipe(path: Path) -> Recipe:

@@ -21,6 +21,7 @@ VARIABLES = {
     "VIGIE_CONFIGS": "folder of taxonomy.toml, policy.toml and recipes (default: the shipped one)",
     "VIGIE_DATASETS": "folder of the data cards and our own cases (default: the shipped one)",
     "VIGIE_MIRROR": "folder that stands in for the network when sources are fetched (default: none)",
+    "VIGIE_CORPUS": "folder of the pretraining corpus, one REGISTER.txt.xz each (default: none)",
     "VIGIE_CACHE": "folder of fetched and prepared data (default: var/cache)",
     "VIGIE_SECRET_FILE": "file of the secret that keys hashes and tokens (default: var/secret, made when absent)",
     "VIGIE_HOST": "address the service listens on (default: 127.0.0.1)",
@@ -39,6 +40,7 @@ class Settings:
     configs: Path
     datasets: Path
     mirror: Path | None
+    corpus: Path | None
     cache: Path
     secret_file: Path
     host: str
@@ -61,6 +63,7 @@ class Settings:
             configs=Path(given.get("VIGIE_CONFIGS", _shipped("configs"))),
             datasets=Path(given.get("VIGIE_DATASETS", _shipped("datasets"))),
             mirror=Path(given["VIGIE_MIRROR"]) if "VIGIE_MIRROR" in given else None,
+            corpus=Path(given["VIGIE_CORPUS"]) if "VIGIE_CORPUS" in given else None,
             cache=Path(given.get("VIGIE_CACHE", state / "cache")),
             secret_file=Path(given.get("VIGIE_SECRET_FILE", state / "secret")),
             host=given.get("VIGIE_HOST", "127.0.0.1"),

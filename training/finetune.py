@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -36,12 +37,15 @@ from serving.bundle.errors import ConfigError, NotFound
 from serving.bundle.taxonomy import OUTPUT_KEYS, family_of
 from training.encoder import Tagger, build_encoder, load_architecture, save_architecture
 from training.ngrams import CharNgrams, inverse_document_frequency, spelling_of
+from training.noise import disturb
 from training.recipe import NgramSection, Recipe, TrainingSection
 from training.soft import distilled, with_soft
 
 Array = npt.NDArray[np.float32]
 
 ARCHITECTURE, CHECKPOINTS, WEIGHTS, MODEL = "architecture", "checkpoints", "model.safetensors", "model.json"
+#: Weights of the encoder's logits that are tried beside the n-grams'.
+SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)
 #: The validation figure that early stopping follows: mean average precision over labels with enough positives.
 FIGURE = "mean_average_precision"
 
@@ -183,6 +187,7 @@ def finetune(recipe: Recipe, tables: DatasetDict, out_dir: Path, *, resume: bool
         for split in ("train", "validation")
     )
     train = with_soft(train, tables["train"], labels)
+    train = train.add_column("place", list(range(len(train))))
     tagger = Tagger(
         encoder.model,
         len(labels),
@@ -191,21 +196,47 @@ def finetune(recipe: Recipe, tables: DatasetDict, out_dir: Path, *, resume: bool
         ngrams=_ngrams(recipe.encoder.ngrams, encoder.tokenizer, len(labels), train["input_ids"]),
         encoder_share=_encoder_share(recipe.encoder.ngrams),
     )
-    facts = {
+    facts: dict[str, Any] = {
         "labels": labels,
         "pooling": recipe.encoder.pooling,
         "ngrams": recipe.encoder.ngrams.model_dump() if recipe.encoder.ngrams else None,
         "random_start": encoder.random_start,
         "origin": encoder.origin,
     }
-    (out_dir / MODEL).write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    trainer = _trainer(recipe, tagger, encoder.tokenizer, targets["train"].columns(labels), train, validation, out_dir)
+    _write_facts(facts, out_dir)
+    collator = Disturbance(tables["train"]["text"], encoder.tokenizer, section, recipe.seed)
+    trainer = _trainer(recipe, tagger, collator, targets["train"].columns(labels), train, validation, out_dir)
     trainer.train(resume_from_checkpoint=_last_checkpoint(out_dir) if resume else None)
     tagger = tagger.cpu().eval()
     save_file(tagger.state_dict(), out_dir / WEIGHTS)
-    return TrainedModel(
+    trained = TrainedModel(
         tagger, encoder.tokenizer, labels, encoder.random_start, encoder.origin, tuple(trainer.state.log_history)
     )
+    if recipe.encoder.ngrams and recipe.encoder.ngrams.encoder_share == "fitted":
+        known = targets["validation"].columns(labels)
+        tagger.encoder_share = fitted_share(trained, tables["validation"]["text"], known, section)
+        facts["ngrams"]["encoder_share"] = tagger.encoder_share
+        _write_facts(facts, out_dir)
+    return trained
+
+
+def _write_facts(facts: dict[str, Any], out_dir: Path) -> None:
+    (out_dir / MODEL).write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def fitted_share(trained: TrainedModel, texts: Sequence[str], known: Targets, section: TrainingSection) -> float:
+    """The share of the encoder's logits, among SHARES, with the best mean average precision on ``texts``."""
+    beside, both = (_with_share(trained, share, texts, section.max_tokens) for share in (0.0, 1.0))
+    figures = {
+        share: mean_average_precision(beside + share * (both - beside), known, section.min_positives)
+        for share in SHARES
+    }
+    return max(figures, key=lambda share: figures[share])
+
+
+def _with_share(trained: TrainedModel, share: float, texts: Sequence[str], max_tokens: int) -> Array:
+    trained.model.encoder_share = share
+    return predict(trained, texts, max_tokens)
 
 
 def _ngrams(
@@ -223,7 +254,7 @@ def _ngrams(
 
 
 def _encoder_share(section: NgramSection | None) -> float:
-    return section.encoder_share if section else 1.0
+    return 1.0 if section is None or section.encoder_share == "fitted" else section.encoder_share
 
 
 def _last_checkpoint(out_dir: Path) -> str:
@@ -239,6 +270,25 @@ def encode(texts: Sequence[str], targets: Targets, tokenizer: PreTrainedTokenize
     ids = tokenizer(list(texts), truncation=True, max_length=max_tokens, return_attention_mask=False)["input_ids"]
     stacked = np.stack([targets.values, targets.weights], axis=1)
     return Dataset.from_dict({"input_ids": ids, "length": [len(row) for row in ids], "labels": stacked.tolist()})
+
+
+class Disturbance:
+    """Collates training rows, a share of them disturbed, each time otherwise, and read again by the tokenizer."""
+
+    def __init__(self, texts: Sequence[str], tokenizer: PreTrainedTokenizerFast, section: TrainingSection, seed: int):
+        self._texts, self._tokenizer, self._section = texts, tokenizer, section
+        self._draw = Random(seed)
+
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """As ``collate``; a row without ``place`` (its index among the texts) is left as it is."""
+        return collate([self._again(row) for row in rows], self._tokenizer.pad_token_id)
+
+    def _again(self, row: dict[str, Any]) -> dict[str, Any]:
+        if "place" not in row or self._draw.random() >= self._section.noise:
+            return row
+        text = disturb(self._texts[row["place"]], self._draw)
+        ids = self._tokenizer(text, truncation=True, max_length=self._section.max_tokens)["input_ids"]
+        return row | {"input_ids": ids}
 
 
 def collate(rows: Sequence[dict[str, Any]], pad_id: int) -> dict[str, torch.Tensor]:
@@ -271,7 +321,7 @@ def mean_average_precision(logits: Array, targets: Targets, min_positives: int) 
 def _trainer(
     recipe: Recipe,
     tagger: Tagger,
-    tokenizer: PreTrainedTokenizerFast,
+    collator: Disturbance,
     targets: Targets,
     train: Dataset,
     validation: Dataset,
@@ -289,7 +339,7 @@ def _trainer(
         args=_arguments(section, recipe.seed, out_dir),
         train_dataset=train,
         eval_dataset=validation,
-        data_collator=lambda rows: collate(rows, tokenizer.pad_token_id),
+        data_collator=collator,
         compute_loss_func=distilled(
             recipe.distillation,
             MaskedLoss(positive_weights(targets, section.pos_weight_max), float(targets.weights.sum(1).mean())),

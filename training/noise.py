@@ -93,7 +93,13 @@ def drop_ne(text: str, draw: Random) -> str:
 
 def chat(text: str, draw: Random) -> str:
     """Chat spellings, each with even odds."""
-    return _CHAT_PATTERN.sub(lambda found: _CHAT[found[0].lower()] if draw.random() < 0.5 else found[0], text)
+
+    def spell(found: re.Match[str]) -> str:
+        word: str = found[0]
+        # The pattern ignores case as Unicode does, where a long s is an s; the table does not know it.
+        return _CHAT.get(word.lower(), word) if draw.random() < 0.5 else word
+
+    return _CHAT_PATTERN.sub(spell, text)
 
 
 def punctuate(text: str, draw: Random) -> str:

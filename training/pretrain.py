@@ -99,40 +99,44 @@ class Pretrainer(nn.Module):
             self.generator.set_input_embeddings(self.encoder.get_input_embeddings())
             self.detect = nn.Sequential(nn.Linear(hidden, hidden), nn.GELU(), nn.Linear(hidden, 1))
 
-    def forward(self, ids: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Losses on crops ``ids``, int64 (batch, length), unpadded; ``loss`` is the one to minimise."""
-        hidden_ids, chosen = self._mask(ids)
+    def forward(self, ids: torch.Tensor, chosen: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Losses on crops ``ids``, int64 (batch, length), unpadded, of which the positions ``chosen``, int64 (n,) into
+        the flattened crops, are hidden; ``loss`` is the one to minimise. Shapes depend on the stage alone: it compiles.
+        """
+        flat = ids.flatten()
+        hidden_ids = flat.scatter(0, chosen, self.mask_id).view_as(ids)
         guesser = self.generator if self.objective.kind == "rtd" else self.encoder
-        states = guesser(input_ids=hidden_ids, attention_mask=torch.ones_like(ids)).last_hidden_state
-        logits = self.words(states[chosen], self.encoder.get_input_embeddings().weight)
-        guess_loss = nn.functional.cross_entropy(logits.float(), ids[chosen])
+        states = guesser(input_ids=hidden_ids).last_hidden_state.flatten(0, 1)
+        logits = self.words(states[chosen], self.encoder.get_input_embeddings().weight).float()
+        guess_loss = nn.functional.cross_entropy(logits, flat[chosen])
         if self.objective.kind == "mlm":
             return {"loss": guess_loss, "mlm": guess_loss}
-        return self._detection(ids, chosen, logits, guess_loss)
+        return self._detection(ids, chosen, logits.detach(), guess_loss)
 
-    def _mask(self, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        plain = ~torch.isin(ids, torch.tensor(self.special, device=ids.device))
-        chosen = plain & (torch.rand(ids.shape, device=ids.device) < self.objective.mask)
-        return ids.masked_fill(chosen, self.mask_id), chosen
+    def choose(self, ids: torch.Tensor) -> torch.Tensor:
+        """Positions to hide: the declared share of the crops, never a special token, drawn from torch's seed."""
+        chance = torch.rand(ids.shape, device=ids.device)
+        chance[torch.isin(ids, torch.tensor(self.special, device=ids.device))] = -1.0
+        return chance.flatten().topk(int(ids.numel() * self.objective.mask)).indices
 
     def _detection(
         self, ids: torch.Tensor, chosen: torch.Tensor, logits: torch.Tensor, guess_loss: torch.Tensor
     ) -> dict[str, torch.Tensor]:
-        with torch.no_grad():
-            sampled = torch.multinomial(logits.float().softmax(-1), 1).squeeze(-1)
-        corrupted = ids.clone()
-        corrupted[chosen] = sampled
-        replaced = corrupted != ids
-        states = self.encoder(input_ids=corrupted, attention_mask=torch.ones_like(ids)).last_hidden_state
+        # Gumbel's trick: the argmax of disturbed logits is a draw from their softmax.
+        sampled = (logits - torch.empty_like(logits).exponential_().log()).argmax(-1)
+        corrupted = ids.flatten().scatter(0, chosen, sampled).view_as(ids)
+        replaced = (corrupted != ids).float()
+        states = self.encoder(input_ids=corrupted).last_hidden_state
         scores = self.detect(states).squeeze(-1).float()
-        detection = nn.functional.binary_cross_entropy_with_logits(scores, replaced.float())
-        found = scores.detach() > 0
-        balanced = (found[replaced].float().mean() + (~found[~replaced]).float().mean()) / 2
+        detection = nn.functional.binary_cross_entropy_with_logits(scores, replaced)
+        found = (scores.detach() > 0).float()
+        caught = (found * replaced).sum() / replaced.sum().clamp(min=1)
+        spared = ((1 - found) * (1 - replaced)).sum() / (1 - replaced).sum().clamp(min=1)
         return {
             "loss": guess_loss + DETECTION_WEIGHT * detection,
             "mlm": guess_loss,
             "rtd": detection,
-            "balanced_accuracy": balanced,
+            "balanced_accuracy": (caught + spared) / 2,
         }
 
 
@@ -157,8 +161,13 @@ class _Run:
         self._recipe, self._model, self._mixture, self._held_out = recipe, model, mixture, held_out
         self._out, self._device = out, device
         self._optimiser = torch.optim.AdamW(
-            _decayed(model, recipe.budget.weight_decay), lr=recipe.budget.learning_rate, betas=(0.9, 0.98), eps=1e-6
+            _decayed(model, recipe.budget.weight_decay),
+            lr=recipe.budget.learning_rate,
+            betas=(0.9, 0.98),
+            eps=1e-6,
+            fused=True,
         )
+        self._compiled = torch.compile(model, dynamic=False) if recipe.budget.compile else model
         self.step = self.tokens = 0
         self.seconds = 0.0
         self.figures: dict[str, float] = {}
@@ -195,8 +204,9 @@ class _Run:
         for group in self._optimiser.param_groups:
             group["lr"] = self._recipe.budget.learning_rate * self._rate()
         self._model.train()
+        ids = ids.to(self._device, non_blocking=True)
         with self._precision():
-            losses = self._model(ids.to(self._device, non_blocking=True))
+            losses = self._compiled(ids, self._model.choose(ids))
         self._optimiser.zero_grad(set_to_none=True)
         losses["loss"].backward()
         nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
@@ -228,6 +238,8 @@ class _Run:
     def _precision(self) -> contextlib.AbstractContextManager[Any]:
         if self._device.type == "cuda":
             return torch.autocast("cuda", dtype=torch.bfloat16)
+        if self._recipe.budget.precision == "bf16":
+            return torch.autocast("cpu", dtype=torch.bfloat16)
         return contextlib.nullcontext()
 
     def _smooth(self, losses: Mapping[str, float]) -> None:
@@ -245,7 +257,7 @@ class _Run:
         with self._precision():
             for _ in range(4):
                 ids = torch.from_numpy(self._held_out.batch(16, 64, generator, self._start_id))
-                for name, value in self._model(ids.to(self._device)).items():
+                for name, value in self._model(ids.to(self._device), self._model.choose(ids)).items():
                     totals[name] = totals.get(name, 0.0) + float(value) / 4
         torch.set_rng_state(state)
         return totals

@@ -42,7 +42,7 @@ def tiny(root: Path, **budget: object) -> PretrainRecipe:
     recipe = load_pretrain_recipe(root / "configs" / "pretrain" / "petit.toml")
     small = {"vocab_size": 400, "layers": 1, "heads": 2, "hidden_size": 16, "intermediate_size": 16}
     stage = recipe.budget.stage[0].model_copy(update={"share": 1.0, "length": 16, "batch": 8})
-    limits = {"tokens": 4_000, "minutes": 5.0, "stage": (stage,)} | budget
+    limits = {"tokens": 4_000, "minutes": 5.0, "stage": (stage,), "compile": False} | budget
     return recipe.model_copy(
         update={
             "encoder": recipe.encoder.model_copy(update=small),

@@ -27,6 +27,7 @@ from .duplicates import deduplicate
 from .examples import OWN, Example, own_examples, source_examples
 from .fetch import writable
 from .leakage import seal_splits
+from .ordinary import CORPUS, CORPUS_CLASS, CORPUS_LICENCE, corpus_digest, ordinary_examples
 from .recipe import OWN_CLASS, DataRecipe
 from .report import DataReport, SourceNotes, build_report, read_report, write_report
 from .splits import SPLITS, assign, tie
@@ -71,7 +72,8 @@ def prepare(data: DataRecipe, settings: Settings, *, licence_classes: Sequence[s
         _make(folder, fingerprint, data, settings, cards, own, seed)
     tables = datasets.load_from_disk(str(folder / "tables"))
     assert isinstance(tables, datasets.DatasetDict)
-    return Prepared(tables, _records(tables["train"], cards, own), read_report(folder), folder)
+    records = _records(tables["train"], cards, own) + list(_corpus_record(data, settings, tables["train"]))
+    return Prepared(tables, records, read_report(folder), folder)
 
 
 def _allowed(data: DataRecipe, cards: dict[str, Card], classes: tuple[str, ...]) -> dict[str, Card]:
@@ -91,6 +93,7 @@ def _fingerprint(
             "seed": seed,
             "cards": {name: file_sha256(settings.datasets / f"{name}.toml") for name in cards},
             "own": own.sha256 if own else None,
+            "corpus": corpus_digest(data.ordinary, settings.corpus) if data.ordinary else None,
             "code": digest_of(file_sha256(path) for path in sorted(Path(__file__).parent.glob("*.py"))),
         }
     )[:24]
@@ -124,6 +127,10 @@ def _read(
     notes: SourceNotes = {OWN: Counter(read=len(examples))} if own else {}
     for name, card in cards.items():
         found, notes[name] = source_examples(card, settings)
+        examples += found
+    if data.ordinary:
+        found = ordinary_examples(data.ordinary, settings.corpus, seed)
+        notes[CORPUS] = Counter(read=len(found))
         examples += found
     return examples, notes
 
@@ -208,6 +215,13 @@ def _stack(vectors: Sequence[np.ndarray]) -> list[list[float]]:
 def _records(train: datasets.Dataset, cards: Mapping[str, Card], own: OwnCases | None) -> list[DatasetRecord]:
     rows = Counter(train["source"])
     return list(_own_record(own, rows[OWN])) + [card.record(rows[name]) for name, card in cards.items()]
+
+
+def _corpus_record(data: DataRecipe, settings: Settings, train: datasets.Dataset) -> Iterator[DatasetRecord]:
+    if data.ordinary:
+        rows = sum(source == CORPUS for source in train["source"])
+        digest = corpus_digest(data.ordinary, settings.corpus)
+        yield DatasetRecord(name=CORPUS, sha256=digest, licence=CORPUS_LICENCE, licence_class=CORPUS_CLASS, rows=rows)
 
 
 def _own_record(own: OwnCases | None, rows: int) -> Iterator[DatasetRecord]:

@@ -8,11 +8,14 @@ from pydantic import Field, model_validator
 
 from serving.bundle.config import Frozen
 
+from .examples import OWN
+from .ordinary import CORPUS, OrdinarySection
+
 OWN_CLASS = "own"
 
 
 class DataRecipe(Frozen):
-    """What is prepared. Complete: only ``weights`` may be left out."""
+    """What is prepared. Complete: only ``ordinary`` and ``weights`` may be left out."""
 
     #: Names of cards; their licence classes must be among the recipe's.
     sources: tuple[str, ...]
@@ -26,6 +29,8 @@ class DataRecipe(Frozen):
     near_duplicate: Annotated[float, Field(ge=0.5, lt=1)]
     #: Exponent on each source's share of the total weight: 1 keeps the shares, 0 makes sources equal.
     temperature: Annotated[float, Field(ge=0, le=1)]
+    #: Excerpts of the pretraining corpus taken for harmless; none when left out.
+    ordinary: OrdinarySection | None = None
     #: Factor on the rows of a source (or of "vigie", our own cases); 1 where none is given.
     weights: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
 
@@ -35,7 +40,7 @@ class DataRecipe(Frozen):
             raise ValueError("no source and no own cases: nothing to learn from")
         if len(set(self.sources)) != len(self.sources):
             raise ValueError("sources names a card twice")
-        known = {*self.sources, *(["vigie"] if self.own_cases else [])}
+        known = {*self.sources, *([OWN] if self.own_cases else []), *([CORPUS] if self.ordinary else [])}
         if unknown := sorted(set(self.weights) - known):
             raise ValueError(f"weights.{unknown[0]}: no such source here; expected some of {', '.join(sorted(known))}")
         return self

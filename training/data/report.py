@@ -15,6 +15,7 @@ from .cards import Card
 from .duplicates import Removals
 from .examples import Example
 from .leakage import Leakage
+from .ordinary import CORPUS, CORPUS_CLASS
 from .recipe import OWN_CLASS, DataRecipe
 from .splits import SPLITS
 
@@ -87,17 +88,18 @@ def build_report(
         fingerprint=fingerprint,
         seed=seed,
         recipe=data,
-        sources=tuple(
-            _source(
-                name, cards[name].licence_class.value if name in cards else OWN_CLASS, notes[name], removals, splits
-            )
-            for name in notes
-        ),
+        sources=tuple(_source(name, _class_of(name, cards), notes[name], removals, splits) for name in notes),
         copy_sets=removals.groups,
         conflicting_copy_sets=removals.conflicting,
         labels=tuple(_label_counts(splits, list(notes))),
         leakage=leakage,
     )
+
+
+def _class_of(name: str, cards: Mapping[str, Card]) -> str:
+    if name in cards:
+        return cards[name].licence_class.value
+    return CORPUS_CLASS if name == CORPUS else OWN_CLASS
 
 
 def _source(

@@ -76,6 +76,11 @@ def of_case(labels: Iterable[str], unknown: Iterable[str], weight: float = 1.0) 
     return _truth(positive, set(OUTPUT_KEYS) - positive - hidden, set(), 0.0, weight)
 
 
+def presumed_negative(labels: Iterable[str], guess: float, weight: float = 1.0) -> Truth:
+    """Truth of a text that nobody annotated and that is believed to carry none of ``labels`` nor of their parts."""
+    return _truth(set(), set(), children(labels), guess, weight)
+
+
 def merge(truths: Sequence[Truth]) -> tuple[Truth, frozenset[str]]:
     """One truth for several copies of a text, and the labels on which their annotations conflict.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ from prepared_rows import SIGNS, make_prepared
 from sklearn.metrics import roc_auc_score
 
 from serving.bundle import OUTPUT_KEYS, ConfigError, open_bundle
+from serving.classifier import Classifier
 from training.evaluation import Evaluation, evaluate, evaluate_bundle, write_evaluation
 from training.evaluation.evaluate import Bench
 from training.evaluation.measure import Scored
@@ -48,6 +50,11 @@ def _rows(prepared, key, sources=("a", "b", "vigie")):
     test, column = read_split(prepared.tables["test"]), OUTPUT_KEYS.index(key)
     chosen = (test.mask[:, column] >= 1) & np.isin(test.sources, sources)
     return test, np.flatnonzero(chosen), column
+
+
+def _tiny_scores(tiny_bundle):
+    with closing(Classifier(open_bundle(tiny_bundle))) as classifier:
+        return [verdict.scores["haine"] for verdict in classifier.score(["haine", "pluie"])]
 
 
 def test_area_is_that_of_the_annotated_rows_by_weight(evaluation, prepared):
@@ -90,6 +97,19 @@ def test_labels_come_in_the_order_of_the_bundle_with_both_models(evaluation):
         assert label.difference["auc"].value == pytest.approx(gap)
         for figures in (label.model.figures, label.baseline.figures):
             assert all(f.low - 1e-9 <= f.value <= f.high + 1e-9 for n, f in figures.items() if n != "slope"), label.key
+
+
+def test_calibration_is_told_at_one_positive_in_two_as_well(evaluation, prepared, tiny_bundle):
+    test, chosen, column = _rows(prepared, "haine")
+    labels = test.target[chosen, column]
+    found = evaluation.label("haine")
+    # The tiny bundle gives one score with the sign and one without: moved to one half, weighed to one half.
+    given = np.where(["haine" in test.texts[row].split() for row in chosen], *_tiny_scores(tiny_bundle))
+    odds = given / (1 - given) * (0.8 / 0.2)
+    errors, weights = (odds / (1 + odds) - labels) ** 2, test.weight[chosen]
+    brier = np.mean([np.average(errors[labels == side], weights=weights[labels == side]) for side in (0, 1)])
+    assert found.model.figures["balanced.brier_skill"].value == pytest.approx(1 - brier / 0.25)
+    assert {"balanced.slope", "balanced.ece"} <= set(found.baseline.figures)
 
 
 def test_a_paired_interval_is_narrower_than_two_apart(evaluation):

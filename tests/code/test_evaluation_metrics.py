@@ -107,3 +107,11 @@ def test_brier_skill_of_the_base_rate_is_zero():
     labels = np.array([1.0, 0, 0, 0])
     assert m.brier_skill(labels, np.full(4, 0.25), np.ones((1, 4))) == pytest.approx([0.0])
     assert m.brier_skill(labels, labels, np.ones((1, 4))) == pytest.approx([1.0])
+
+
+def test_probabilities_move_to_another_prior_by_bayes():
+    scores = np.array([0.2, 0.05, 0.9])
+    assert m.at_prior(scores, 0.2, 0.5)[0] == pytest.approx(0.5)
+    odds = scores / (1 - scores) * (0.3 / 0.7) / (0.2 / 0.8)
+    assert m.at_prior(scores, 0.2, 0.3) == pytest.approx(odds / (1 + odds))
+    assert m.at_prior(m.at_prior(scores, 0.2, 0.5), 0.5, 0.2) == pytest.approx(scores)

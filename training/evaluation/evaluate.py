@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,30 +16,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from serving.bundle import FAMILIES, OUTPUT_KEYS, Bundle, DatasetRecord, Interval, Manifest, Verdict, open_bundle, words
-from serving.bundle.manifest import Label
+from serving.bundle import FAMILIES, OUTPUT_KEYS, Bundle, DatasetRecord, Interval, open_bundle, words
 from serving.bundle.operating import MIN_POSITIVES
-from serving.bundle.verdict import calibrated
-from serving.classifier import Classifier
-from training.calibrate import calibratable, calibrate, fitting_half
 
-from .baseline import Baseline, train_baseline
 from .bootstrap import REPLICATES, wilson
+from .judges import BASELINE, MODEL, Hearing, hearing
 from .measure import Scored, compare, flag_threshold, flagged, measured
 from .records import Evaluation, Histogram, LabelEvaluation, SourceEvaluation, SuitePair, write_json
 from .report import write_report
-from .split import Split, read_split
+from .split import Split
 from .suites import Case, tally
 
 if TYPE_CHECKING:
     from training.recipe import Recipe
 
 log = logging.getLogger(__name__)
-
-MODEL, BASELINE = "model", "baseline"
-
-#: Texts given to the classifier at once: enough to keep its sessions busy, few enough to stay small in memory.
-_BATCH = 512
 
 
 def evaluate_bundle(
@@ -94,98 +84,46 @@ def evaluate(
 
     Arguments as ``evaluate_bundle``; ``bundle`` is open.
     """
-    with closing(Classifier(bundle)) as classifier:
-        return _evaluate(classifier, recipe, prepared, dict(titles or {}), replicates)
+    with hearing(bundle, recipe, prepared) as heard:
+        return evaluate_hearing(heard, prepared, bench_of(heard, titles=titles, replicates=replicates))
 
 
-def _evaluate(
-    classifier: Classifier, recipe: Recipe, prepared: Any, titles: Mapping[str, str], replicates: int
-) -> Evaluation:
-    train, validation, test = (read_split(prepared.tables[name]) for name in ("train", "validation", "test"))
-    log.info("evaluation: scoring %d test rows with the served model", len(test))
-    model = served(classifier, test.texts)
-    log.info("evaluation: training the baseline on %d rows", len(train))
-    baseline = yardstick(train, validation, test, classifier.manifest, recipe)
-    bench = Bench(test, {MODEL: model, BASELINE: baseline}, replicates, recipe.seed, titles)
-    log.info("evaluation: intervals from %d resamples", replicates)
+def bench_of(heard: Hearing, *, titles: Mapping[str, str] | None = None, replicates: int = REPLICATES) -> Bench:
+    """The test rows, scored by every judge."""
+    log.info("evaluation: scoring %d test rows", len(heard.test))
+    return Bench(heard.test, heard.ask(heard.test.texts), replicates, heard.recipe.seed, dict(titles or {}))
+
+
+def evaluate_hearing(heard: Hearing, prepared: Any, bench: Bench) -> Evaluation:
+    """Everything the report shows, from rows that are already scored."""
+    log.info("evaluation: intervals from %d resamples", bench.replicates)
+    test, model = heard.test, bench.scored[MODEL]
     return Evaluation(
-        **_identity(classifier, recipe),
-        replicates=replicates,
+        **_identity(heard),
+        replicates=bench.replicates,
         datasets=tuple(DatasetRecord.model_validate(record.model_dump()) for record in prepared.records),
-        splits={"train": len(train), "validation": len(validation), "test": len(test)},
+        splits={"train": len(heard.train), "validation": len(heard.validation), "test": len(test)},
         test_sources=dict(Counter(test.sources).most_common()),
         unscored=int(np.isnan(next(iter(model.values())).scores).sum()),
-        outputs=classifier.manifest.keys,
+        outputs=heard.manifest.keys,
         labels=tuple(found for key in model if (found := bench.label(key))),
         sources=tuple(found for key in model for found in bench.sources(key)),
-        suites=tuple(pair for family in FAMILIES if (pair := bench.suite(family, classifier.bundle_id))),
+        suites=tuple(pair for family in FAMILIES if (pair := bench.suite(family, heard.bundle_id))),
         lengths=_lengths(test.texts),
     )
 
 
-def _identity(classifier: Classifier, recipe: Recipe) -> dict[str, Any]:
-    manifest = classifier.manifest
+def _identity(heard: Hearing) -> dict[str, Any]:
+    manifest, recipe = heard.manifest, heard.recipe
     return {
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "bundle": classifier.bundle_id,
+        "bundle": heard.bundle_id,
         "bundle_name": manifest.name,
         "model_sha256": manifest.files["model.onnx"],
         "recipe": manifest.provenance.recipe or recipe.name,
         "git_commit": manifest.provenance.git_commit,
         "seed": recipe.seed,
     }
-
-
-def served(classifier: Classifier, texts: Sequence[str]) -> dict[str, Scored]:
-    """Scores (n,) of each label of the bundle, as served; NaN for a text that it refuses."""
-    answers = [
-        answer for start in range(0, len(texts), _BATCH) for answer in classifier.score(texts[start : start + _BATCH])
-    ]
-    return {
-        label.key: Scored(np.array([_score(answer, label.key) for answer in answers]), label)
-        for label in classifier.manifest.labels
-    }
-
-
-def _score(answer: Verdict | Exception, key: str) -> float:
-    score = answer.scores[key] if isinstance(answer, Verdict) else None
-    return float("nan") if score is None else score
-
-
-def yardstick(train: Split, validation: Split, test: Split, manifest: Manifest, recipe: Recipe) -> dict[str, Scored]:
-    """Scores of the baseline on ``test``: same rows, masks, weights, halves of validation and formulas as the model."""
-    baseline = train_baseline(
-        train, keys=manifest.keys, pos_weight_max=recipe.training.pos_weight_max, seed=recipe.seed
-    )
-    labels = _calibrated_labels(baseline, validation, manifest, recipe)
-    logits = baseline.logits(test.texts)
-    return {label.key: Scored(calibrated(label, logits[:, baseline.keys.index(label.key)]), label) for label in labels}
-
-
-def _calibrated_labels(baseline: Baseline, validation: Split, manifest: Manifest, recipe: Recipe) -> list[Label]:
-    """The manifest's labels with the baseline's own calibration and operating points."""
-    logits = baseline.logits(validation.texts)
-    positive = (validation.target > 0.5) & (validation.mask > 0)
-    fitting = fitting_half(positive, validation.groups, seed=recipe.seed)
-    found = []
-    for label in manifest.labels:
-        column = OUTPUT_KEYS.index(label.key)
-        weights = validation.weight * validation.mask[:, column]
-        if label.key not in baseline.keys or not calibratable(positive[:, column], weights, fitting):
-            continue
-        solved = calibrate(
-            logits[:, baseline.keys.index(label.key)],
-            positive[:, column],
-            weights,
-            validation.groups,
-            fitting,
-            rate=label.calibration.population_rate,
-            bootstrap=recipe.calibration.bootstrap,
-            seed=recipe.seed,
-        )
-        update = {"calibration": solved.calibration, "operating_points": solved.operating_points, "metrics": {}}
-        found.append(label.model_copy(update=update))
-    return found
 
 
 @dataclass(frozen=True)

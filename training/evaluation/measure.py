@@ -21,6 +21,8 @@ from .records import Bin, Curves, Figures, Measured
 #: Most points of a drawn curve.
 _POINTS = 120
 _SCORE_BINS = 20
+#: Rate of positives at which calibration is compared across labels and bundles, whatever the declared rate.
+HALF = 0.5
 
 
 @dataclass(frozen=True)
@@ -91,13 +93,13 @@ def compare(
     """Figures of each model, and the first minus the second with paired intervals (empty with one model).
 
     AUC and average precision weigh rows as they are; everything that depends on how many positives there are weighs
-    them to ``rate``, as the calibration did.
+    them to ``rate``, as the calibration did. ``balanced.*`` are at one half, probabilities moved to it.
     """
     views = {name: _view(rows, model, rate) for name, model in scored.items()}
 
     def statistics(weights: Array) -> dict[str, Array]:
-        at_rate = m.to_rate(rows.labels, weights, rate)
-        found = {f"{name}:{k}": v for name, view in views.items() for k, v in view(weights, at_rate).items()}
+        at_rate, at_half = (m.to_rate(rows.labels, weights, wanted) for wanted in (rate, HALF))
+        found = {f"{name}:{k}": v for name, view in views.items() for k, v in view(weights, at_rate, at_half).items()}
         return found | _differences(found, list(views))
 
     everything = intervals(statistics, rows.weights, rows.groups, replicates=replicates, seed=seed)
@@ -105,27 +107,38 @@ def compare(
     return {name: _with_recentred_error(split[name]) for name in views}, split["difference"]
 
 
-def _view(rows: Rows, model: Scored, rate: float) -> Callable[[Array, Array], dict[str, Array]]:
+def _view(rows: Rows, model: Scored, rate: float) -> Callable[[Array, Array, Array], dict[str, Array]]:
     """Statistics of one model; what resampling does not change is computed once."""
     y, p = rows.labels, np.asarray(model.scores, dtype=np.float64)
-    fixed = rows.at_rate(rate)
-    bins, line = m.equal_mass_bins(p, fixed), m.calibration_line(y, p, fixed)
+    calibration = _calibration(rows, p, rate)
+    balanced = _calibration(rows, m.at_prior(p, rate, HALF), HALF)
     at = {level: flagged(p, t) for level, t in model.thresholds().items() if t is not None}
 
-    def view(weights: Array, at_rate: Array) -> dict[str, Array]:
-        found = {
-            "auc": m.roc_auc(y, p, weights),
-            "average_precision": m.average_precision(y, p, weights),
-            "brier": m.brier(y, p, at_rate),
-            "brier_skill": m.brier_skill(y, p, at_rate),
-            "ece": m.calibration_error(y, p, at_rate, bins),
-            "slope": m.calibration_slope(y, p, at_rate, start=line),
-        }
+    def view(weights: Array, at_rate: Array, at_half: Array) -> dict[str, Array]:
+        found = {"auc": m.roc_auc(y, p, weights), "average_precision": m.average_precision(y, p, weights)}
+        found |= calibration(at_rate)
+        found |= {f"balanced.{name}": value for name, value in balanced(at_half).items()}
         for level, flags in at.items():
             found |= {f"{level}.{k}": v for k, v in m.at_threshold(y, flags, at_rate).items()}
         return found
 
     return view
+
+
+def _calibration(rows: Rows, p: Array, rate: float) -> Callable[[Array], dict[str, Array]]:
+    """brier, brier_skill, ece and slope of probabilities ``p`` (n,) at ``rate``; bins and line are found once."""
+    y, fixed = rows.labels, rows.at_rate(rate)
+    bins, line = m.equal_mass_bins(p, fixed), m.calibration_line(y, p, fixed)
+
+    def figures(weights: Array) -> dict[str, Array]:
+        return {
+            "brier": m.brier(y, p, weights),
+            "brier_skill": m.brier_skill(y, p, weights),
+            "ece": m.calibration_error(y, p, weights, bins),
+            "slope": m.calibration_slope(y, p, weights, start=line),
+        }
+
+    return figures
 
 
 def _differences(found: dict[str, Array], names: list[str]) -> dict[str, Array]:
@@ -142,7 +155,7 @@ def _named(everything: Figures, name: str) -> Figures:
 
 
 def _with_recentred_error(figures: Figures) -> Figures:
-    return figures | ({"ece": recentred(figures["ece"])} if "ece" in figures else {})
+    return figures | {name: recentred(figures[name]) for name in ("ece", "balanced.ece") if name in figures}
 
 
 def measured(rows: Rows, model: Scored, figures: Figures, rate: float) -> Measured:

@@ -31,6 +31,12 @@ def to_rate(labels: Array, weights: Array, rate: float) -> Array:
     )  # fmt: skip
 
 
+def at_prior(scores: Array, rate: float, wanted: float) -> Array:
+    """Probabilities (n,) given at a rate of positives ``rate``, moved to ``wanted`` (Saerens et al., 2002)."""
+    z = _logit(scores) + np.log(wanted / (1 - wanted)) - np.log(rate / (1 - rate))
+    return np.asarray(1 / (1 + np.exp(-z)))
+
+
 def roc_auc(labels: Array, scores: Array, weights: Array) -> Array:
     """Area under the ROC curve: chance that a positive outscores a negative, ties counting half (Hanley, 1982)."""
     positive, negative = _tied_sums(labels, scores, weights)

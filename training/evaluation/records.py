@@ -7,8 +7,8 @@ from pathlib import Path
 from serving.bundle import OUTPUT_KEYS, DatasetRecord, Interval
 from serving.bundle.config import Frozen
 
-#: Name -> figure with interval. Names: auc, average_precision, brier, brier_skill, ece, slope, and
-#: "<level>.<metric>" for precision, recall, f1, fpr and review_rate.
+#: Name -> figure with interval. Names: auc, average_precision, brier, brier_skill, ece, slope, the last four again at
+#: one positive in two as "balanced.<metric>", and "<level>.<metric>" for precision, recall, f1, fpr and review_rate.
 Figures = dict[str, Interval]
 
 

@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 MIRROR := $(wildcard ../shared/mirror)
+CORPUS := $(wildcard ../shared/corpus)
 
 # Nothing here looks for a hub or sends telemetry. The mirror stands in for the network when it lies beside us.
 export HF_HUB_OFFLINE ?= 1
@@ -12,6 +13,9 @@ export BENTOML_DO_NOT_TRACK ?= true
 export TOKENIZERS_PARALLELISM ?= false
 ifneq ($(MIRROR),)
 export VIGIE_MIRROR ?= $(abspath $(MIRROR))
+endif
+ifneq ($(CORPUS),)
+export VIGIE_CORPUS ?= $(abspath $(CORPUS))
 endif
 
 .PHONY: help install run test soak check lint bench train constraints clean

@@ -57,8 +57,8 @@ class NgramSection(Frozen):
     step: float = Field(gt=0)
     #: Strength of its L2 penalty.
     l2: float = Field(ge=0)
-    #: Weight of the encoder's logits beside the branch's own.
-    encoder_share: float = Field(ge=0)
+    #: Weight of the encoder's logits beside the branch's own; ``fitted`` chooses it on the validation rows.
+    encoder_share: Annotated[float, Field(ge=0)] | Literal["fitted"]
 
 
 class EncoderSection(Frozen):
@@ -107,6 +107,8 @@ class TrainingSection(Frozen):
     #: Validation positives that a label needs to count in that figure.
     min_positives: int = Field(ge=1)
     precision: Literal["fp32", "bf16", "fp16"]
+    #: Share of the training rows disturbed, each time otherwise (training.noise).
+    noise: Annotated[float, Field(ge=0, le=1)]
 
 
 class CalibrationSection(Frozen):
@@ -138,14 +140,14 @@ class ExportSection(Frozen):
 
 
 class UnlabelledSection(Frozen):
-    """Plain lines of a corpus folder (training/corpus.py) that only the teacher labels."""
+    """Excerpts of a corpus folder (training/corpus.py) that only the teacher labels."""
 
-    lines: int = Field(ge=1)
-    #: Share of the lines that each register gives: one ``NAME.txt.xz`` each.
+    excerpts: int = Field(ge=1)
+    #: Part of the excerpts that each register gives, one ``NAME.txt.xz`` each; only their ratios count.
     shares: dict[str, Annotated[float, Field(gt=0)]] = Field(min_length=1)
-    #: Share of the lines that are disturbed (training/noise.py).
+    #: Share of the excerpts that are disturbed (training/noise.py).
     noise: float = Field(ge=0, le=1)
-    #: What one line weighs, where a row of the sources weighs about one.
+    #: What one excerpt weighs, where a row of the sources weighs about one.
     weight: float = Field(gt=0)
     #: As the corpus states it, for the card; the class must be among the recipe's.
     licence: str = Field(min_length=1)

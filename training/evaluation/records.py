@@ -131,6 +131,20 @@ class SuitePair(Frozen):
     baseline: SuiteResult | None
 
 
+class Obfuscated(Frozen):
+    """One label on disguised copies of its test rows; figures by judge."""
+
+    #: Name of the operator, or ``mixed`` or ``stacked``.
+    disguise: str
+    title: str
+    key: str
+    rows: int
+    #: AUC as written, AUC of the copies, and the first minus the second on the same resamples.
+    clean: Figures
+    disguised: Figures
+    drop: Figures
+
+
 class Histogram(Frozen):
     """Counts between consecutive edges."""
 

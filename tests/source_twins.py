@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import lzma
 import random
 import tomllib
 import zipfile
@@ -40,14 +41,29 @@ def make_twins(folder: Path, root: Path) -> Settings:
     for path in sorted((root / "datasets").glob("*.toml")):
         _twin_card(path, folder / "datasets", mirror, TWINS[path.stem]())
     write_own_cases(folder / "datasets" / "vigie")
+    _write_corpus(folder / "corpus")
     return Settings.from_env(
         {
             "VIGIE_DATASETS": str(folder / "datasets"),
             "VIGIE_MIRROR": str(mirror),
+            "VIGIE_CORPUS": str(folder / "corpus"),
             "VIGIE_CACHE": str(folder / "cache"),
             "VIGIE_STATE": str(folder / "state"),
         }
     )
+
+
+REGISTERS = ("short", "dialogue", "ugc", "mixed", "parl", "tech", "admin", "encyc", "essay", "lit")
+
+
+def _write_corpus(folder: Path) -> None:
+    folder.mkdir()
+    for number, name in enumerate(REGISTERS):
+        passages = [
+            "\n".join(sentence(50_000 + 1_000 * number + 10 * n + line, 30) for line in range(3)) for n in range(40)
+        ]
+        with lzma.open(folder / f"{name}.txt.xz", "wt", encoding="utf-8") as file:
+            file.write("\n\n".join(passages) + "\n")
 
 
 def _twin_card(path: Path, folder: Path, mirror: Path, files: dict[str, bytes]) -> None:

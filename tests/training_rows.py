@@ -54,7 +54,7 @@ def recipe_table(root: Path) -> dict[str, Any]:
     table = tomllib.loads((root / "configs/train/petit.toml").read_text(encoding="utf-8"))
     table["encoder"]["compact"] |= {"vocab_size": 400, "layers": 1, "heads": 2, "hidden_size": 32, "dropout": 0.0}
     table["encoder"]["compact"]["intermediate_size"] = 48
-    table["encoder"]["ngrams"] |= {"buckets": 4096, "step": 2.4, "l2": 1e-6, "encoder_share": 1.0}
+    table["encoder"]["ngrams"] |= {"buckets": 4096, "step": 2.4, "l2": 1e-6, "encoder_share": "fitted"}
     table["training"] |= {"epochs": 8.0, "batch_size": 16, "max_tokens": 24, "learning_rate": 5e-3, "min_positives": 5}
     table["calibration"]["bootstrap"] = 20
     table["export"] |= {"window_stride": 16, "max_windows": 4}

@@ -18,6 +18,7 @@ def _twins(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIGIE_DATASETS", str(settings.datasets))
     monkeypatch.setenv("VIGIE_MIRROR", str(settings.mirror))
     monkeypatch.setenv("VIGIE_CACHE", str(settings.cache))
+    monkeypatch.setenv("VIGIE_CORPUS", str(settings.corpus))
     monkeypatch.setenv("COLUMNS", "200")
 
 

@@ -13,6 +13,8 @@ from serving.bundle import OUTPUT_KEYS, ConfigError, NotFound
 from training.finetune import (
     CHECKPOINTS,
     FIGURE,
+    SHARES,
+    Disturbance,
     MaskedLoss,
     Targets,
     collate,
@@ -163,3 +165,26 @@ def test_nothing_to_resume_or_to_learn_is_said(recipe, rows, tmp_path):
         finetune(recipe, type(rows)({**rows, "train": blank}), tmp_path)
     with pytest.raises(NotFound, match="run folder"):
         load_trained(tmp_path / "nowhere")
+
+
+def test_the_encoders_share_is_chosen_and_kept(run):
+    folder, trained = run
+    assert trained.model.encoder_share in SHARES
+    assert load_trained(folder).model.encoder_share == trained.model.encoder_share
+
+
+@pytest.mark.parametrize("noise", [0.0, 1.0])
+def test_only_the_declared_share_of_training_rows_is_disturbed(run, recipe, noise):
+    _, trained = run
+    section = recipe.training.model_copy(update={"noise": noise})
+    texts = ["Je ne sais pas encore si nous viendrons demain soir."] * 40
+    ids = trained.tokenizer(texts[0])["input_ids"]
+    collator = Disturbance(texts, trained.tokenizer, section, seed=1)
+
+    def changed(rows):
+        batch = collator(rows)
+        kept = [batch["input_ids"][i][batch["attention_mask"][i] > 0].tolist() for i in range(len(rows))]
+        return sum(row != ids[:24] and row != ids for row in kept)
+
+    assert changed([{"input_ids": ids, "place": n} for n in range(40)]) >= 30 * noise
+    assert changed([{"input_ids": ids}] * 40) == 0, "validation rows have no place: they stay as they are"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import Field
+
 from serving.bundle import OUTPUT_KEYS, DatasetRecord, Interval
 from serving.bundle.config import Frozen
 
@@ -143,6 +145,35 @@ class Obfuscated(Frozen):
     clean: Figures
     disguised: Figures
     drop: Figures
+
+
+#: Judge -> label key -> level -> share of texts at least at that level.
+Shares = dict[str, dict[str, dict[str, Interval]]]
+
+
+class Flagged(Frozen):
+    """Harmless texts of one place, and how many of them are flagged."""
+
+    place: str
+    title: str
+    texts: int
+    #: Independent units among them: templates, or the texts themselves.
+    units: int
+    shares: Shares
+
+
+class Harmless(Frozen):
+    """Texts that harm nobody, of one kind."""
+
+    suite: str
+    title: str
+    #: Why nothing was measured; empty when it was.
+    skipped: str = ""
+    overall: Flagged | None = None
+    #: Registers, sources or groups of people.
+    places: tuple[Flagged, ...] = ()
+    #: Judge -> label key -> largest minus smallest share flagged at ``probable`` over the places.
+    gap: dict[str, Figures] = Field(default_factory=dict)
 
 
 class Histogram(Frozen):

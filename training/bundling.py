@@ -70,12 +70,14 @@ class Origin:
         datasets: every source the rows come from.
         mlflow_run: id of the tracked run, if any.
         row_limit: rows kept of each split in a smoke run; None for all.
+        teachers: of a distilled model, as given on the command line.
     """
 
     recipe_file: str
     datasets: tuple[DatasetRecord, ...]
     mlflow_run: str | None = None
     row_limit: int | None = None
+    teachers: tuple[str, ...] = ()
 
 
 def make_bundle(

@@ -2,7 +2,10 @@
 
 vigie-train run configs/train/petit.toml
 vigie-train run configs/train/petit.toml --limit 200 --out runs/essai
+vigie-train distill configs/train/distillation.toml --teacher runs/vigie-camembert-s13
 vigie-train evaluate serving/embedded --suite hatecheck FILE.csv
+vigie-train measure serving/embedded --corpus ../shared/corpus
+vigie-train compare runs/measure/*.json
 vigie-train promote vigie-petit challenger
 """
 
@@ -12,7 +15,7 @@ import importlib.util
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -75,13 +78,37 @@ def run(
     ] = None,
 ) -> None:
     """Make a bundle: prepare, fine-tune, export, calibrate, evaluate, track, register as challenger."""
+    _run(recipe, out=out_dir, resume=resume, seed=seed, limit=limit)
+
+
+@app.command()
+def distill(
+    recipe: Annotated[
+        Path, typer.Argument(metavar="RECIPE", help="With a table [distillation]: configs/train/distillation.toml.")
+    ],
+    teacher: Annotated[
+        list[str],
+        typer.Option("--teacher", metavar="RUN|HUB_ID", help="Folder of a run, or any classifier; repeat to average."),
+    ],
+    out_dir: OutFolder = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from the last checkpoint.")] = False,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="In place of the recipe's.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=20, help="Rows of each split: a smoke run, named as such.")
+    ] = None,
+) -> None:
+    """As run, a teacher's answers beside the annotations; unlabelled text comes from VIGIE_CORPUS."""
+    _run(recipe, out=out_dir, resume=resume, seed=seed, limit=limit, teachers=teacher)
+
+
+def _run(recipe: Path, **asked: Any) -> None:
     from training.recipe import load_recipe
 
     load_recipe(recipe)  # a misspelt key is told before torch loads
     from training.evaluation.tables import show_evaluation
     from training.runs import run as run_recipe
 
-    done = run_recipe(recipe, Settings.from_env(), out=out_dir, resume=resume, seed=seed, limit=limit)
+    done = run_recipe(recipe, Settings.from_env(), **asked)
     show_evaluation(done.evaluation, out)
     out.print(f"bundle {done.bundle.path}  {done.bundle.id}", highlight=False, soft_wrap=True)
     out.print(f"report {done.folder / 'evaluation' / 'evaluation.html'}", highlight=False, soft_wrap=True)
@@ -154,6 +181,62 @@ def _suite(path: Path, name: str, file: Path, level: str) -> None:
 
     with closing(Classifier(open_bundle(path), Settings.from_env().sessions)) as classifier:
         show_suite(run_hatecheck(classifier, file, level=level), out)
+
+
+@app.command()
+def measure(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Bundle folder.")],
+    recipe: Annotated[Path | None, typer.Option("--recipe", help="The recipe that made the bundle.")] = None,
+    corpus: Annotated[
+        Path | None, typer.Option("--corpus", help="Folder of NAME.txt.xz, or VIGIE_CORPUS: how much is flagged.")
+    ] = None,
+    passages: Annotated[int, typer.Option("--passages", min=10, help="Excerpts of the corpus.")] = 20_000,
+    honest: Annotated[
+        Path | None, typer.Option("--honest", help="HONEST's fr_template.tsv; the mirrored one by default.")
+    ] = None,
+    robustness: Annotated[bool, typer.Option(help="Disguised copies of the test rows.")] = True,
+    replicates: Annotated[int, typer.Option("--replicates", min=20, help="Resamples behind each interval.")] = 1000,
+    any_recipe: Annotated[
+        bool, typer.Option("--any-recipe", help="The rows of a recipe that did not make the bundle.")
+    ] = False,
+    file: Annotated[Path | None, typer.Option("--out", help="JSON to write (default: runs/measure/ID.json).")] = None,
+) -> None:
+    """Measure all that a bundle must reach, the baseline beside it on the same rows, in one JSON file."""
+    from serving.bundle import open_bundle
+    from training.evaluation.goals import lines_of
+    from training.evaluation.measurement import Wanted
+    from training.evaluation.scoreboard import show_lines, show_skipped
+    from training.runs import measure as measure_run
+
+    sealed, settings = open_bundle(bundle), Settings.from_env()
+    wanted = Wanted(
+        corpus=corpus or settings.corpus,
+        passages=passages,
+        honest=honest,
+        robustness=robustness,
+        replicates=replicates,
+        any_recipe=any_recipe,
+    )
+    target = file or Path("runs/measure") / f"{sealed.id.rpartition(':')[2][:12]}.json"
+    origin = recipe or Path(sealed.manifest.provenance.recipe)
+    found = measure_run(bundle, settings, recipe_file=origin, wanted=wanted, out=target)
+    show_lines(lines_of(found), out, f"{found.evaluation.bundle_name}, graine {found.evaluation.seed}")
+    show_skipped(found, out)
+    out.print(f"measurement {target}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def compare(
+    files: Annotated[list[Path], typer.Argument(metavar="JSON...", help="Files of vigie-train measure.")],
+) -> None:
+    """Mean of several measurements, such as three seeds of one recipe, against the figures to reach."""
+    from training.evaluation.goals import mean_lines
+    from training.evaluation.measurement import read_measurement
+    from training.evaluation.scoreboard import show_lines
+
+    found = [read_measurement(file) for file in files]
+    seeds = ", ".join(str(item.evaluation.seed) for item in found)
+    show_lines(mean_lines(found), out, f"Moyenne de {len(found)} mesures, graines {seeds}")
 
 
 @app.command()

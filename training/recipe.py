@@ -140,18 +140,14 @@ class ExportSection(Frozen):
 
 
 class UnlabelledSection(Frozen):
-    """Excerpts of a corpus folder (training/corpus.py) that only the teacher labels."""
+    """Excerpts of the pretraining corpus (VIGIE_CORPUS) that only the teacher labels."""
 
-    excerpts: int = Field(ge=1)
-    #: Part of the excerpts that each register gives, one ``NAME.txt.xz`` each; only their ratios count.
-    shares: dict[str, Annotated[float, Field(gt=0)]] = Field(min_length=1)
-    #: Share of the excerpts that are disturbed (training/noise.py).
+    #: Excerpts by register of the corpus (``<register>.txt.xz``), drawn evenly over it.
+    excerpts: dict[str, Annotated[int, Field(ge=1)]] = Field(min_length=1)
+    #: Share of them that is disturbed (training/noise.py).
     noise: float = Field(ge=0, le=1)
     #: What one excerpt weighs, where a row of the sources weighs about one.
     weight: float = Field(gt=0)
-    #: As the corpus states it, for the card; the class must be among the recipe's.
-    licence: str = Field(min_length=1)
-    licence_class: LicenceClass
 
 
 class CheckpointSection(Frozen):

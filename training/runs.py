@@ -11,21 +11,23 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from datasets import DatasetDict
 
-from serving.bundle import Bundle, Conflict, Interval, NotFound, load_taxonomy, open_bundle
+from serving.bundle import Bundle, ConfigError, Conflict, Interval, NotFound, load_taxonomy, open_bundle
 from serving.settings import Settings
 from training.bundling import Origin, make_bundle
 from training.corpus import registers
 from training.data.examples import OWN
 from training.data.prepare import Prepared, prepare
+from training.distill import lesson_records, teach
 from training.evaluation.evaluate import evaluate_bundle, write_evaluation
+from training.evaluation.measurement import Measurement, Wanted, measure_bundle
 from training.evaluation.own import titles
-from training.evaluation.records import Evaluation
+from training.evaluation.records import Evaluation, write_json
 from training.finetune import CHECKPOINTS, TrainedModel, finetune, load_trained
 from training.pretrain import CHECKPOINT, Pretrained, pretrain
 from training.pretrain_recipe import load_pretrain_recipe
@@ -45,6 +47,7 @@ class Asked:
         limit: rows kept of each split in a smoke run.
         recipe_sha256: of the recipe with that seed.
         mlflow_run: id of the tracked run.
+        teachers: as given to `vigie-train distill`; none for an ordinary run.
     """
 
     recipe_file: str
@@ -52,6 +55,7 @@ class Asked:
     limit: int | None
     recipe_sha256: str
     mlflow_run: str | None = None
+    teachers: list[str] = dataclasses.field(default_factory=list)
 
     def write(self, folder: Path) -> None:
         """Keep the record in the run's folder."""
@@ -92,23 +96,32 @@ def run(
     resume: bool = False,
     seed: int | None = None,
     limit: int | None = None,
+    teachers: Sequence[str] = (),
 ) -> Outcome:
-    """Prepare, fine-tune, bundle, evaluate, track and register as challenger.
+    """Prepare, fine-tune, bundle, evaluate, track and register as challenger; with `teachers`, they teach beside.
 
     Raises:
         VigieError: of the stage that failed; Conflict when the folder holds another run, or one and no `resume`.
+        ConfigError: teachers for a recipe without `[distillation]`, or none for a recipe with it.
     """
     recipe = _seeded(load_recipe(recipe_file), seed)
-    asked = Asked(_shown(recipe_file), recipe.seed, limit, recipe.digest)
+    _check_teachers(recipe, teachers)
+    shown = [_shown(Path(name)) if Path(name).is_dir() else name for name in teachers]
+    asked = Asked(_shown(recipe_file), recipe.seed, limit, recipe.digest, teachers=shown)
     folder = out or RUNS / (f"{recipe.name}-s{recipe.seed}" + (f"-limit{limit}" if limit else ""))
     _open_folder(folder, asked, recipe_file, resume=resume)
     prepared = prepared_rows(recipe, settings, limit)
+    tables = prepared.tables
+    if teachers:
+        lesson = teach(recipe, tables, teachers, settings.corpus)
+        lesson.keep(folder)
+        tables, prepared = lesson.tables, _with_lesson(prepared, folder)
     parameters = recipe.model_dump(mode="json") | {"recipe_sha256": recipe.digest}
     with tracked(recipe.tracking.experiment, parameters, name=folder.name) as tracking:
         asked = dataclasses.replace(asked, mlflow_run=tracking.run_id)
         asked.write(folder)
         tracking.data(prepared.tables, prepared.records)
-        trained = finetune(recipe, prepared.tables, folder, resume=resume)
+        trained = finetune(recipe, tables, folder, resume=resume)
         tracking.history(trained.history)
         bundle, evaluation = bundle_of(recipe, trained, prepared, settings, folder, asked)
         tracking.metrics(evaluation.flat())
@@ -127,7 +140,7 @@ def export(path: Path, settings: Settings, *, out: Path | None = None) -> tuple[
     asked = Asked.read(folder)
     recipe = _seeded(load_recipe(folder / RECIPE), asked.seed)
     trained = load_trained(path)
-    prepared = prepared_rows(recipe, settings, asked.limit)
+    prepared = _with_lesson(prepared_rows(recipe, settings, asked.limit), folder)
     return bundle_of(recipe, trained, prepared, settings, folder, asked, out=out)
 
 
@@ -187,7 +200,9 @@ def bundle_of(
         found.append(evaluate_bundle(bundle.path, recipe, prepared, folder / "evaluation", titles=titles(cases)))
         return found[0].metrics()
 
-    origin = Origin(asked.recipe_file, tuple(prepared.records), asked.mlflow_run, asked.limit)
+    origin = Origin(
+        asked.recipe_file, tuple(prepared.records), asked.mlflow_run, asked.limit, teachers=tuple(asked.teachers)
+    )
     taxonomy = load_taxonomy(settings.taxonomy_path)
     bundle = make_bundle(recipe, trained, prepared.tables, taxonomy, out or folder / "bundle", origin, measure)
     # The figures were measured before they were sealed into the manifest: the report carries the final id.
@@ -201,16 +216,57 @@ def evaluate(path: Path, settings: Settings, *, recipe_file: Path, out: Path) ->
     Raises:
         Conflict: the recipe is not the one that the bundle names.
     """
-    manifest = open_bundle(path).manifest
-    recipe = _seeded(load_recipe(recipe_file), manifest.provenance.seed)
-    if recipe.digest != manifest.provenance.recipe_sha256:
-        raise Conflict(
-            f"{recipe_file}: recipe {recipe.digest[:12]}… is not the bundle's, "
-            f"{manifest.provenance.recipe_sha256[:12]}…; "
-            f"give the file that made it ({manifest.provenance.recipe}) at commit {manifest.provenance.git_commit[:12]}"
-        )
+    recipe = recipe_of(open_bundle(path), recipe_file)
     prepared = prepared_rows(recipe, settings, None)
     return evaluate_bundle(path, recipe, prepared, out, titles=titles(settings.datasets / OWN))
+
+
+def _check_teachers(recipe: Recipe, teachers: Sequence[str]) -> None:
+    if teachers and recipe.distillation is None:
+        raise ConfigError(
+            f"recipe {recipe.name!r} has no table [distillation]; start from configs/train/distillation.toml, or train "
+            "it without a teacher: vigie-train run"
+        )
+    if recipe.distillation and not teachers:
+        raise ConfigError(f"recipe {recipe.name!r} wants a teacher: vigie-train distill RECIPE --teacher RUN|HUB_ID")
+
+
+def _with_lesson(prepared: Prepared, folder: Path) -> Prepared:
+    """The same rows, whose records also name the teachers of the run in `folder`, if it has any."""
+    return dataclasses.replace(prepared, records=[*prepared.records, *lesson_records(folder)])
+
+
+def measure(path: Path, settings: Settings, *, recipe_file: Path, wanted: Wanted, out: Path) -> Measurement:
+    """Measure every figure that a sealed bundle must reach, and write them to the file `out`.
+
+    Raises:
+        Conflict: the recipe is not the one that the bundle names, and `wanted` does not allow another.
+        ConfigError: the corpus folder holds no register.
+    """
+    bundle = open_bundle(path)
+    if wanted.any_recipe:
+        recipe = _seeded(load_recipe(recipe_file), bundle.manifest.provenance.seed)
+    else:
+        recipe = recipe_of(bundle, recipe_file)
+    found = measure_bundle(bundle, recipe, prepared_rows(recipe, settings, None), settings, wanted)
+    write_json(found, out)
+    return found
+
+
+def recipe_of(bundle: Bundle, recipe_file: Path) -> Recipe:
+    """The recipe in `recipe_file` with the bundle's seed.
+
+    Raises:
+        Conflict: it is not the one that the bundle names.
+    """
+    origin = bundle.manifest.provenance
+    recipe = _seeded(load_recipe(recipe_file), origin.seed)
+    if recipe.digest != origin.recipe_sha256:
+        raise Conflict(
+            f"{recipe_file}: recipe {recipe.digest[:12]}… is not the bundle's, {origin.recipe_sha256[:12]}…; "
+            f"give the file that made it ({origin.recipe}) at commit {origin.git_commit[:12]}"
+        )
+    return recipe
 
 
 def _seeded(recipe: Recipe, seed: int | None) -> Recipe:
@@ -234,7 +290,7 @@ def _open_folder(folder: Path, asked: Asked, recipe_file: Path, *, resume: bool)
 
 
 def _check_same(folder: Path, before: Asked, asked: Asked) -> None:
-    for field in ("recipe_sha256", "limit"):
+    for field in ("recipe_sha256", "limit", "teachers"):
         found, expected = getattr(asked, field), getattr(before, field)
         if found != expected:
             raise Conflict(f"--resume {folder}: {field} is {found}; the run was started with {expected}")

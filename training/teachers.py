@@ -94,14 +94,14 @@ def open_teacher(name: str, recipe: Recipe) -> Teacher:
 def _run_of_ours(folder: Path) -> Teacher:
     trained = load_trained(folder)
     classes = read_toml(folder / "recipe.toml")["licence_classes"]
-    model = trained.model.to(_device()).eval()
+    _make_ready(trained.model)
     return Teacher(
         name=folder.name,
         keys=trained.labels,
-        read=model,
+        read=trained.model,
         tokenizer=trained.tokenizer,
         device=_device(),
-        sha256=_weights_sha256(model),
+        sha256=_weights_sha256(trained.model),
         licence="celles de ses données",
         licence_class=max(classes, key=_STRICTNESS.index),
     )
@@ -109,8 +109,8 @@ def _run_of_ours(folder: Path) -> Teacher:
 
 def _checkpoint(path: str, section: CheckpointSection) -> Teacher:
     model, tokenizer = _opened(path, section.revision)
-    columns = _columns(path, {label: int(place) for place, label in model.config.id2label.items()}, section)
-    model = model.to(_device()).eval()
+    columns = _columns(path, {label: int(place) for place, label in (model.config.id2label or {}).items()}, section)
+    _make_ready(model)
     return Teacher(
         name=Path(path).name if Path(path).is_dir() else f"{path}@{section.revision}",
         keys=tuple(columns),
@@ -174,6 +174,10 @@ def against_the_others(logits: torch.Tensor) -> torch.Tensor:
     others = logits.unsqueeze(1).expand(-1, count, -1)
     own = torch.eye(count, dtype=torch.bool, device=logits.device)
     return logits - others.masked_fill(own, -torch.inf).logsumexp(2)
+
+
+def _make_ready(model: nn.Module) -> None:
+    model.to(_device()).eval()
 
 
 def _device() -> torch.device:

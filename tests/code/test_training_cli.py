@@ -25,9 +25,9 @@ def vigie_train(*arguments: str, cwd, env: dict[str, str] | None = None, script:
 def test_help_names_the_verbs_of_today(tmp_path):
     done = vigie_train("--help", cwd=tmp_path)
     assert done.returncode == 0
-    for verb in ("run", "pretrain", "export", "evaluate", "promote", "data"):
+    for verb in ("run", "pretrain", "distill", "export", "evaluate", "promote", "data"):
         assert f" {verb} " in done.stdout
-    for verb in ("distill", "audit", "reproduce"):
+    for verb in ("audit", "reproduce"):
         assert f" {verb} " not in done.stdout
 
 

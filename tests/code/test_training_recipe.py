@@ -16,7 +16,7 @@ def table(root):
     return recipe_table(root)
 
 
-@pytest.mark.parametrize("name", ["petit", "camembert"])
+@pytest.mark.parametrize("name", ["petit", "camembert", "distillation"])
 def test_shipped_recipes_are_complete_and_open(root, name):
     recipe = load_recipe(root / f"configs/train/{name}.toml")
     assert recipe.licence_classes == ("open",)
@@ -26,18 +26,37 @@ def test_shipped_recipes_are_complete_and_open(root, name):
 
 
 @pytest.mark.parametrize(
+    ("name", "apart"),
+    [
+        ("recherche", {"name", "licence_classes", "data", "tracking"}),
+        ("distillation", {"name", "tracking", "distillation"}),
+    ],
+)
+def test_recipes_to_compare_differ_in_one_thing(root, name, apart):
+    petit, other = (load_recipe(root / f"configs/train/{each}.toml").model_dump() for each in ("petit", name))
+    assert {key for key in petit if petit[key] != other[key]} == apart
+
+
+def test_the_research_recipe_adds_one_source(root):
+    petit, research = (load_recipe(root / f"configs/train/{name}.toml") for name in ("petit", "recherche"))
+    assert research.licence_classes == ("open", "research")
+    assert research.data == petit.data.model_copy(update={"sources": (*petit.data.sources, "cyberagression")})
+
+
+@pytest.mark.parametrize(
     ("path", "wrong", "said"),
     [
         (("training",), "learnin_rate", "learning_rate"),
         ((), "sed", "seed"),
         (("encoder", "compact"), "layer", "layers"),
         (("export",), "windows_stride", "window_stride"),
+        (("distillation",), "temprature", "temperature"),
     ],
 )
 def test_unknown_key_names_the_nearest(table, path, wrong, said):
     section = table
     for part in path:
-        section = section[part]
+        section = section.setdefault(part, {})
     section[wrong] = 1
     with pytest.raises(ConfigError) as error:
         parse_recipe(table, "x.toml")

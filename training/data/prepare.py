@@ -22,6 +22,7 @@ from serving.settings import Settings
 
 from .cards import Card, LicenceClass, check_allowed, load_cards, pick
 from .cases import OwnCases, load_cases
+from .cleaning import clean, judge_sha256
 from .digests import digest_of, file_sha256, value_sha256
 from .duplicates import deduplicate
 from .examples import OWN, Example, own_examples, source_examples
@@ -94,6 +95,7 @@ def _fingerprint(
             "cards": {name: file_sha256(settings.datasets / f"{name}.toml") for name in cards},
             "own": own.sha256 if own else None,
             "corpus": corpus_digest(data.ordinary, settings.corpus) if data.ordinary else None,
+            "judge": judge_sha256() if data.cleaning else None,
             "code": digest_of(file_sha256(path) for path in sorted(Path(__file__).parent.glob("*.py"))),
         }
     )[:24]
@@ -110,12 +112,14 @@ def _make(
 ) -> None:
     writable(folder.parent)  # told now rather than after the work
     examples, notes = _read(data, settings, cards, own, seed)
-    clean = deduplicate(examples, data.near_duplicate)
-    tied = tie(clean.examples, clean.ties | _contrasts(own))
+    unique = deduplicate(examples, data.near_duplicate)
+    tied = tie(unique.examples, unique.ties | _contrasts(own))
     splits, leakage = seal_splits(assign(tied, cards, data.validation_share), data.near_duplicate)
     weighed = _weigh(splits, data)
-    report = build_report(fingerprint, data, seed, cards, notes, clean.removals, weighed, leakage)
-    _write(folder, weighed, report)
+    cleaned = clean(weighed["train"], data.cleaning, seed)
+    final = weighed | {"train": cleaned.examples}
+    report = build_report(fingerprint, data, seed, cards, notes, unique.removals, final, leakage, cleaned.doubts)
+    _write(folder, final, report)
 
 
 def _read(

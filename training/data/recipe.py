@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from serving.bundle.config import Frozen
 
+from .cards import OutputKey
 from .examples import OWN
 from .ordinary import CORPUS, OrdinarySection
 
 OWN_CLASS = "own"
 
 
+class CleaningSection(Frozen):
+    """``[data.cleaning]``: whose annotations are doubted, and how many of them at most (training/data/cleaning.py)."""
+
+    #: Cards; the other sources, our own cases first, are taken at their word and judge these.
+    sources: tuple[str, ...] = Field(min_length=1)
+    #: Outputs whose annotations are checked; a family that is doubted takes its sub-labels with it.
+    labels: tuple[OutputKey, ...] = Field(min_length=1)
+    #: ``confident``: by the thresholds of confident learning, the surest errors first, up to ``most``.
+    #: ``ranked``: the share ``most`` that the model believes least, whatever it believes.
+    method: Literal["confident", "ranked"]
+    #: Parts of the training rows, whole groups each; a model learns from the others.
+    folds: Annotated[int, Field(ge=2, le=20)]
+    #: Of the positives of a label, and of its negatives, the largest share that is doubted.
+    most: Annotated[float, Field(gt=0, lt=0.5)]
+
+
 class DataRecipe(Frozen):
-    """What is prepared. Complete: only ``ordinary`` and ``weights`` may be left out."""
+    """What is prepared. Complete: only ``cleaning``, ``ordinary`` and ``weights`` may be left out."""
 
     #: Names of cards; their licence classes must be among the recipe's.
     sources: tuple[str, ...]
@@ -31,6 +48,8 @@ class DataRecipe(Frozen):
     temperature: Annotated[float, Field(ge=0, le=1)]
     #: Excerpts of the pretraining corpus taken for harmless; none when left out.
     ordinary: OrdinarySection | None = None
+    #: Annotations of noisy sources that are doubted; none when left out.
+    cleaning: CleaningSection | None = None
     #: Factor on the rows of a source (or of "vigie", our own cases); 1 where none is given.
     weights: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
 
@@ -43,4 +62,6 @@ class DataRecipe(Frozen):
         known = {*self.sources, *([OWN] if self.own_cases else []), *([CORPUS] if self.ordinary else [])}
         if unknown := sorted(set(self.weights) - known):
             raise ValueError(f"weights.{unknown[0]}: no such source here; expected some of {', '.join(sorted(known))}")
+        if self.cleaning and (unknown := sorted(set(self.cleaning.sources) - set(self.sources))):
+            raise ValueError(f"cleaning.sources names {unknown[0]!r}; expected some of {', '.join(self.sources)}")
         return self

@@ -12,6 +12,7 @@ from serving.bundle import OUTPUT_KEYS
 from serving.bundle.config import Frozen
 
 from .cards import Card
+from .cleaning import Doubts
 from .duplicates import Removals
 from .examples import Example
 from .leakage import Leakage
@@ -63,6 +64,7 @@ class DataReport(Frozen):
     conflicting_copy_sets: int
     labels: tuple[LabelCount, ...]
     leakage: Leakage
+    doubts: tuple[Doubts, ...]
 
     def rows(self, split: str) -> int:
         """Rows of a split, all sources together."""
@@ -82,6 +84,7 @@ def build_report(
     removals: Removals,
     splits: Mapping[str, Sequence[Example]],
     leakage: Leakage,
+    doubts: tuple[Doubts, ...],
 ) -> DataReport:
     """Counts over the final splits and what happened before."""
     return DataReport(
@@ -93,6 +96,7 @@ def build_report(
         conflicting_copy_sets=removals.conflicting,
         labels=tuple(_label_counts(splits, list(notes))),
         leakage=leakage,
+        doubts=doubts,
     )
 
 
@@ -171,6 +175,8 @@ def as_markdown(report: DataReport) -> str:
         _duplicates(report),
         "## Étanchéité des partitions",
         _proof(report.leakage),
+        "## Annotations mises en doute (apprentissage)",
+        _doubts(report),
         "## Étiquettes",
         "Par partition : positifs / négatifs annotés / négatifs présumés.",
         _markdown_table(("étiquette", *_SPLIT_TITLES), [_label_row(report, label) for label in OUTPUT_KEYS]),
@@ -219,6 +225,24 @@ def _proof(leakage: Leakage) -> str:
         f"{leakage.highest:.3f}, seuil {leakage.threshold:.2f} ; {late} lignes retirées par cette vérification ; "
         f"fuites restantes : {leakage.leaks}."
     )
+
+
+_DOUBT_HEAD = ("source", "étiquette", "positifs", "mis en doute", "négatifs", "mis en doute", "AUC hors pli")
+
+
+def _doubts(report: DataReport) -> str:
+    if not report.doubts:
+        return "Aucune : la recette croit toutes les sources sur parole."
+    rows = [
+        (d.source, d.label, *map(str, (d.positive, d.doubted_positive, d.negative, d.doubted_negative)), _auc(d))
+        for d in report.doubts
+    ]
+    told = "Contredites par un modèle qui n'a pas vu leur groupe, elles deviennent inconnues ; les lignes restent."
+    return f"{told}\n\n{_markdown_table(_DOUBT_HEAD, rows)}"
+
+
+def _auc(doubts: Doubts) -> str:
+    return f"{doubts.auc:.3f}".replace(".", ",") if doubts.auc is not None else "-"
 
 
 def _label_row(report: DataReport, label: str) -> list[str]:

@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 MIRROR := $(wildcard ../shared/mirror)
+RECIPE := petit
 CORPUS := $(wildcard ../shared/corpus)
 
 # Nothing here looks for a hub or sends telemetry. The mirror stands in for the network when it lies beside us.
@@ -47,8 +48,8 @@ lint: $(VENV)/.dev ## mend what can be mended
 bench: $(VENV)/.dev ## speed, as ratios within one run
 	$(BIN)/python -m tests.bench
 
-train: $(VENV)/.dev ## remake the embedded bundle
-	$(BIN)/vigie-train run configs/train/petit.toml --out runs/petit
+train: $(VENV)/.dev ## remake the embedded bundle (RECIPE=recherche another; RECIPE=distillation TEACHER=runs/... taught)
+	$(BIN)/vigie-train $(if $(TEACHER),distill,run) configs/train/$(RECIPE).toml $(addprefix --teacher ,$(TEACHER)) --out runs/$(RECIPE)
 
 constraints: ## choose the exact versions again (needs uv)
 	uv pip compile --quiet --no-annotate --no-header pyproject.toml --all-extras -o constraints.txt

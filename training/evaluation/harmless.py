@@ -14,7 +14,7 @@ from random import Random
 import numpy as np
 import numpy.typing as npt
 
-from serving.bundle import FAMILIES, LEVELS, OUTPUT_KEYS, ConfigError
+from serving.bundle import FAMILIES, LEVELS, OUTPUT_KEYS, ConfigError, Interval
 from training.corpus import excerpts
 
 from .bootstrap import REPLICATES, intervals, recentred, wilson
@@ -118,7 +118,7 @@ def _flagged(
     units = len({texts[row].unit for row in rows})
     at = weights[rows] / weights[rows].sum()
 
-    def share(model: Scored, level: str) -> object:
+    def share(model: Scored, level: str) -> Interval:
         hits = flagged(model.scores[rows], flag_threshold(model.label, level))
         return wilson(units * min(1.0, float(at @ hits)), units)
 
@@ -149,9 +149,13 @@ def _gaps(
     found = intervals(statistics, weights, [item.unit for item in texts], replicates=replicates)
     # Chance alone spreads groups apart, the more so in a resample: centred on the value.
     return {
-        judge: {key: recentred(found[f"{judge}:{key}"]) for key in labels if f"{judge}:{key}" in found}
+        judge: {key: _share(recentred(found[f"{judge}:{key}"])) for key in labels if f"{judge}:{key}" in found}
         for judge, labels in scored.items()
     }
+
+
+def _share(found: Interval) -> Interval:
+    return found.model_copy(update={"high": min(1.0, found.high)})
 
 
 def _spread(weights: Array, member: Array, flags: npt.NDArray[np.bool_]) -> Array:

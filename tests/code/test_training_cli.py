@@ -25,7 +25,7 @@ def vigie_train(*arguments: str, cwd, env: dict[str, str] | None = None, script:
 def test_help_names_the_verbs_of_today(tmp_path):
     done = vigie_train("--help", cwd=tmp_path)
     assert done.returncode == 0
-    for verb in ("run", "pretrain", "distill", "export", "evaluate", "promote", "data"):
+    for verb in ("run", "pretrain", "distill", "export", "evaluate", "measure", "compare", "promote", "data"):
         assert f" {verb} " in done.stdout
     for verb in ("audit", "reproduce"):
         assert f" {verb} " not in done.stdout
@@ -51,6 +51,8 @@ def test_a_missing_extra_gives_the_pip_line(tmp_path):
         (("export", "nowhere"), "run.json"),
         (("evaluate", "nowhere"), "no such bundle"),
         (("evaluate", "nowhere", "--suite", "tests", "x.csv"), "expected hatecheck"),
+        (("measure", "nowhere"), "no such bundle"),
+        (("compare", "nowhere.json"), "give a file of vigie-train measure"),
         (("promote", "nobody", "challenger"), "no version or alias"),
     ],
 )

@@ -120,7 +120,7 @@ def _flagged(
 
     def share(model: Scored, level: str) -> Interval:
         hits = flagged(model.scores[rows], flag_threshold(model.label, level))
-        return wilson(units * min(1.0, float(at @ hits)), units)
+        return wilson(units * round(float(at @ hits), 12), units)
 
     shares = {
         judge: {key: {level: share(model, level) for level in _LEVELS} for key, model in labels.items()}

@@ -203,12 +203,13 @@ def measure(
 ) -> None:
     """Measure all that a bundle must reach, the baseline beside it on the same rows, in one JSON file."""
     from serving.bundle import open_bundle
+
+    sealed, settings = open_bundle(bundle), Settings.from_env()  # a wrong folder is told before anything heavy loads
     from training.evaluation.goals import lines_of
     from training.evaluation.measurement import Wanted
     from training.evaluation.scoreboard import show_lines, show_skipped
     from training.runs import measure as measure_run
 
-    sealed, settings = open_bundle(bundle), Settings.from_env()
     wanted = Wanted(
         corpus=corpus or settings.corpus,
         passages=passages,

@@ -49,12 +49,25 @@ def _row(row_id: str, generator: random.Random) -> dict[str, Any]:
     return {"text": " ".join(words), "source": source, "row_id": row_id, "group": row_id} | empty | known
 
 
+#: A random start of seconds.
+COMPACT = {
+    "vocab_size": 400,
+    "lowercase": True,
+    "layers": 1,
+    "heads": 2,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "dropout": 0.0,
+}
+
+
 def recipe_table(root: Path) -> dict[str, Any]:
     """The shipped recipe, shrunk to seconds."""
     table = tomllib.loads((root / "configs/train/petit.toml").read_text(encoding="utf-8"))
-    table["encoder"]["compact"] |= {"vocab_size": 400, "layers": 1, "heads": 2, "hidden_size": 32, "dropout": 0.0}
-    table["encoder"]["compact"]["intermediate_size"] = 48
+    branch = table["encoder"]["ngrams"]
+    table["encoder"] = {"kind": "compact", "pooling": "mean", "compact": dict(COMPACT), "ngrams": branch}
     table["encoder"]["ngrams"] |= {"buckets": 4096, "step": 2.4, "l2": 1e-6, "encoder_share": "fitted"}
+    table["training"] |= {"precision": "fp32", "noise": 0.0}
     table["training"] |= {"epochs": 8.0, "batch_size": 16, "max_tokens": 24, "learning_rate": 5e-3, "min_positives": 5}
     table["calibration"]["bootstrap"] = 20
     table["export"] |= {"window_stride": 16, "max_windows": 4}

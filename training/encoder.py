@@ -30,6 +30,8 @@ from training.recipe import CompactArchitecture, EncoderSection
 PAD, START, END, MASK = "[PAD]", "[CLS]", "[SEP]", "[MASK]"
 #: What `serving.bundle.text.prepare` writes in place of names and addresses: one piece each.
 MASKED = ("@user", "<url>", "<mail>")
+#: Where the shipped encoders lie.
+_ROOT = Path(__file__).resolve().parent.parent
 #: The compact encoder's rotary positions: nothing is learnt per position, so the room costs nothing.
 COMPACT_POSITIONS = 1024
 
@@ -148,7 +150,12 @@ def _random_weights(config: PreTrainedConfig) -> PreTrainedModel:
 
 
 def _pretrained(path: str, revision: str) -> Encoder:
-    """Open a hub id or local folder; the network is not tried for a folder nor under HF_HUB_OFFLINE."""
+    """Open a hub id or local folder; the network is not tried for a folder nor under HF_HUB_OFFLINE.
+
+    A folder is looked for here, then where Vigie lies: the recipe of a shipped encoder runs from anywhere.
+    """
+    origin = path
+    path = next((str(folder) for folder in (Path(path), _ROOT / path) if folder.is_dir()), path)
     local = Path(path).is_dir()
     offline = local or os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
     where = {"local_files_only": offline} | ({} if local else {"revision": revision})
@@ -159,7 +166,7 @@ def _pretrained(path: str, revision: str) -> Encoder:
         raise Unavailable(_unreachable(path, revision, offline, error)) from None
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise ConfigError(f"encoder.path {path!r}: its tokenizer has no fast form (tokenizer.json); choose another")
-    return Encoder(model, tokenizer, False, path if local else f"{path}@{revision}")
+    return Encoder(model, tokenizer, False, origin if local else f"{path}@{revision}")
 
 
 def _unreachable(path: str, revision: str, offline: bool, error: Exception) -> str:

@@ -364,6 +364,7 @@ def _arguments(section: TrainingSection, seed: int, out_dir: Path) -> TrainingAr
         lr_scheduler_type=section.schedule,
         warmup_steps=section.warmup,
         weight_decay=section.weight_decay,
+        use_cpu=not torch.cuda.is_available(),
         bf16=section.precision == "bf16",
         fp16=section.precision == "fp16",
         train_sampling_strategy="group_by_length",

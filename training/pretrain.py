@@ -31,6 +31,8 @@ from training.encoder import compact_encoder, compact_tokenizer
 from training.pretrain_recipe import PretrainRecipe, Stage
 
 CHECKPOINT = "checkpoint.pt"
+#: Written in the saved configuration: one pass over the corpus needs none, many over few annotated rows do.
+FINE_TUNING_DROPOUT = 0.1
 #: ELECTRA's weight of the discriminator's loss against the generator's.
 DETECTION_WEIGHT = 50.0
 
@@ -77,6 +79,8 @@ def pretrain(
     run = _Run(recipe, model, mixture, held_out, out, device)
     run.train(resume=resume, report=report)
     model.cpu().half()
+    for part in ("embedding", "attention", "mlp"):
+        setattr(model.encoder.config, f"{part}_dropout", FINE_TUNING_DROPOUT)
     model.encoder.save_pretrained(out / "encoder")
     tokenizer.save_pretrained(out / "encoder")
     return Pretrained(out / "encoder", run.tokens, run.seconds / 60, run.figures)

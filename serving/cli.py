@@ -53,6 +53,10 @@ err = Console(stderr=True)
 SourceFile = Annotated[str, typer.Argument(metavar="FILE|-", help="CSV, JSONL, Parquet or lines; - is standard input.")]
 TextColumn_ = Annotated[str, typer.Option("--text-column", help="Column or key that holds the text.")]
 IdColumn = Annotated[str | None, typer.Option("--id-column", help="Column or key of the row's id (default: number).")]
+_LIMIT_HELP = "(0: no limit; default: the deployment's, docs/settings.md)."
+RequestsPerMinute = Annotated[int | None, typer.Option("--requests", min=0, help=f"Requests a minute {_LIMIT_HELP}")]
+TextsPerMinute = Annotated[int | None, typer.Option("--texts", min=0, help=f"Texts a minute {_LIMIT_HELP}")]
+Concurrency = Annotated[int | None, typer.Option("--concurrency", min=0, help=f"Requests at once {_LIMIT_HELP}")]
 Format = Annotated[str | None, typer.Option("--format", help="csv, jsonl, parquet or lines (default: by extension).")]
 
 
@@ -151,9 +155,12 @@ _LEVELS_ON = ("tres_probable", "probable", "possible")
 def key_create(
     name: Annotated[str, typer.Argument(help="Whose key it is.")],
     kind: Annotated[str, typer.Option(help="platform, authority or trusted_flagger.")] = "platform",
+    requests: RequestsPerMinute = None,
+    texts: TextsPerMinute = None,
+    concurrency: Concurrency = None,
 ) -> None:
     """Make an API key; it is shown once."""
-    key, plain = _accounts().create_key(name, kind)
+    key, plain = _accounts().create_key(name, kind, _quota(requests, texts, concurrency))
     out.print(f"{key.id}  {key.kind}  {key.name}", highlight=False, markup=False)
     out.print(plain, highlight=False, markup=False, soft_wrap=True)
 
@@ -161,10 +168,24 @@ def key_create(
 @key_app.command("list")
 def key_list() -> None:
     """List API keys; the keys themselves are not stored."""
-    table = Table("id", "kind", "name", "created", "revoked")
+    table = Table("id", "kind", "name", "created", "revoked", "requests/min", "texts/min", "at once")
     for key in _accounts().list_keys():
-        table.add_row(key.id, key.kind, key.name, _day(key.created_at), _day(key.revoked_at))
+        quota = (key.quota.requests_per_minute, key.quota.texts_per_minute, key.quota.concurrency)
+        shown = ("default" if value is None else "no limit" if value == 0 else str(value) for value in quota)
+        table.add_row(key.id, key.kind, key.name, _day(key.created_at), _day(key.revoked_at), *shown)
     out.print(table)
+
+
+@key_app.command("quota")
+def key_quota(
+    key_id: Annotated[str, typer.Argument(help="Id, as listed.")],
+    requests: RequestsPerMinute = None,
+    texts: TextsPerMinute = None,
+    concurrency: Concurrency = None,
+) -> None:
+    """Replace what a key may use; what is left out goes back to the default."""
+    key = _accounts().set_quota(key_id, _quota(requests, texts, concurrency))
+    out.print(f"{key.id} replaced", highlight=False)
 
 
 @key_app.command("revoke")
@@ -254,6 +275,12 @@ def _queue_and_accounts() -> tuple[Any, Any]:
     engine = open_database(settings.database_url)
     secret = settings.secret()
     return Queue(engine, policy, taxonomy, secret), Accounts(engine, secret, policy.sign_in)
+
+
+def _quota(requests: int | None, texts: int | None, concurrency: int | None) -> Any:
+    from .review import Quota
+
+    return Quota(requests, texts, concurrency)
 
 
 def _accounts() -> Any:

@@ -22,7 +22,8 @@ Public surface::
         .seal(now=None) -> int                                      chains the digests of new events
         .verify_chain(case_id=None) -> ChainReport(cases, events, unsealed, first_bad)
     Accounts(engine, secret, sign_in: SignIn)           ``policy.sign_in``
-        .create_key(name, kind) -> (Key, plain) .list_keys() .revoke_key(id) .authenticate_key(plain) -> Key | None
+        .create_key(name, kind, quota=Quota()) -> (Key, plain) .list_keys() .revoke_key(id) .set_quota(id, quota)
+        .authenticate_key(plain) -> Key | None
         .create_user(name, role, password=None) -> (Account, one_time_password | None) .list_users()
         .change_password(account_id, old, new)
         .sign_in(name, password, now=None) -> Session | None        None also while locked out
@@ -53,6 +54,7 @@ from .records import (
     Role,
     Session,
     Source,
+    Quota,
     State,
     Stats,
     StoredPost,
@@ -85,6 +87,7 @@ __all__ = [
     "Session",
     "Source",
     "State",
+    "Quota",
     "Stats",
     "StoredPost",
     "ThreadPost",

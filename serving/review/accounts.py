@@ -6,6 +6,7 @@ Knows nothing of routes: what a role may do is decided by the doors, and by the 
 from __future__ import annotations
 
 import secrets
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,7 +19,7 @@ from serving.policy import SignIn
 
 from .database import reading, writing
 from .keyed import check_secret, keyed
-from .records import Account, Key, KeyKind, Role, Session
+from .records import Account, Key, KeyKind, Quota, Role, Session
 from .tables import StoredRow, api_keys, people, sessions
 
 _TOKEN_BYTES = 32
@@ -41,11 +42,11 @@ class Accounts:
         # Verified for unknown names, so that they take as long as known ones.
         self._decoy = self._hasher.hash(secrets.token_urlsafe(_TOKEN_BYTES))
 
-    def create_key(self, name: str, kind: KeyKind | str) -> tuple[Key, str]:
+    def create_key(self, name: str, kind: KeyKind | str, quota: Quota = Quota()) -> tuple[Key, str]:
         """A new API key; its secret is given this once."""
         plain = f"vigie_{secrets.token_urlsafe(_TOKEN_BYTES)}"
-        key = Key(secrets.token_hex(8), _named(name), _member(KeyKind, "kind", kind), _clock())
-        values = {"id": key.id, "name": key.name, "kind": key.kind.value, "created_at": key.created_at}
+        key = Key(secrets.token_hex(8), _named(name), _member(KeyKind, "kind", kind), _clock(), None, quota)
+        values = {"id": key.id, "name": key.name, "kind": key.kind.value, "created_at": key.created_at, **asdict(quota)}
         with writing(self.engine) as connection:
             connection.execute(insert(api_keys).values(**values, digest=self._digest("key", plain)))
         return key, plain
@@ -65,9 +66,18 @@ class Accounts:
         with writing(self.engine) as connection:
             connection.execute(update(api_keys).where(*live).values(revoked_at=_clock()))
             row = connection.execute(select(api_keys).where(api_keys.c.id == key_id)).first()
-        if row is None:
-            raise NotFound(f"no key {key_id[:64]!r}; `vigie key list` shows the ids")
-        return _key(row)
+        return _key_of(row, key_id)
+
+    def set_quota(self, key_id: str, quota: Quota) -> Key:
+        """Replace what a key may use, from its next request on.
+
+        Raises:
+            NotFound: no such key.
+        """
+        with writing(self.engine) as connection:
+            connection.execute(update(api_keys).where(api_keys.c.id == key_id).values(**asdict(quota)))
+            row = connection.execute(select(api_keys).where(api_keys.c.id == key_id)).first()
+        return _key_of(row, key_id)
 
     def authenticate_key(self, plain: str) -> Key | None:
         """The live key that ``plain`` is the secret of."""
@@ -191,7 +201,14 @@ class Accounts:
 
 
 def _key(row: StoredRow) -> Key:
-    return Key(row.id, row.name, KeyKind(row.kind), row.created_at, row.revoked_at)
+    quota = Quota(row.requests_per_minute, row.texts_per_minute, row.concurrency)
+    return Key(row.id, row.name, KeyKind(row.kind), row.created_at, row.revoked_at, quota)
+
+
+def _key_of(row: StoredRow | None, key_id: str) -> Key:
+    if row is None:
+        raise NotFound(f"no key {key_id[:64]!r}; `vigie key list` shows the ids")
+    return _key(row)
 
 
 def _account(row: StoredRow) -> Account:

@@ -295,4 +295,15 @@ class Session:
 
     token: str
     account: Account
+@dataclass(frozen=True)
+class Quota:
+    """What a key may use; None is the deployment's default, 0 no limit."""
+
+    requests_per_minute: int | None = None
+    texts_per_minute: int | None = None
+    #: Requests under way at the same time.
+    concurrency: int | None = None
+
+
     expires_at: datetime
+    quota: Quota = Quota()

@@ -205,6 +205,10 @@ people = Table(
     Column("failures", Integer, nullable=False),
     Column("locked_until", Moment),
 )
+    # Null is the deployment's default, 0 no limit.
+    Column("requests_per_minute", Integer),
+    Column("texts_per_minute", Integer),
+    Column("concurrency", Integer),
 
 sessions = Table(
     "sessions",

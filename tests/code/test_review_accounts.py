@@ -10,7 +10,7 @@ from argon2 import PasswordHasher
 from sqlalchemy import text
 
 from serving.bundle import ConfigError, Conflict, Forbidden, InputError, NotFound
-from serving.review import Accounts, KeyKind, Role, open_database
+from serving.review import Accounts, KeyKind, Quota, Role, open_database
 
 SECRET = b"a secret for tests, 32 bytes long"
 PASSWORD = "un mot de passe correct"
@@ -36,6 +36,14 @@ class TestKeys:
         assert accounts.authenticate_key(plain + "x") is None
         assert accounts.revoke_key(key.id).revoked_at is not None
         assert accounts.authenticate_key(plain) is None
+
+    def test_a_quota_travels_with_its_key_and_can_be_replaced(self, accounts):
+        key, plain = accounts.create_key("Plateforme", "platform", Quota(60, 600, 2))
+        assert accounts.authenticate_key(plain).quota == Quota(60, 600, 2)
+        assert accounts.set_quota(key.id, Quota(texts_per_minute=0)).quota == Quota(None, 0, None)
+        assert accounts.authenticate_key(plain).quota.requests_per_minute is None
+        with pytest.raises(NotFound, match="absent"):
+            accounts.set_quota("absent", Quota())
 
     def test_keys_are_listed_without_their_secret(self, accounts):
         keys = [accounts.create_key(name, kind) for name, kind in [("un", "authority"), ("deux", "trusted_flagger")]]

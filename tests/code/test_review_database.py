@@ -48,7 +48,7 @@ class TestSchema:
         assert [code for _, code in outcomes] == [0, 0, 0, 0], outcomes
 
     def test_a_failed_write_leaves_nothing(self, engine):
-        twice = text("INSERT INTO api_keys VALUES ('i', 'n', 'platform', 'd', '2026-01-01', NULL)")
+        twice = text("INSERT INTO api_keys VALUES ('i', 'n', 'platform', 'd', '2026-01-01', NULL, NULL, NULL, NULL)")
 
         def write():
             with writing(engine) as connection:

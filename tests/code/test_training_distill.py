@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import lzma
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -156,10 +157,12 @@ def test_excerpts_are_drawn_over_the_whole_register_but_not_the_reserved(tmp_pat
 
 @pytest.fixture(scope="module")
 def done(root, teacher_folder, tmp_path_factory):
-    """A whole run on twins of the sources: no mirror, no network."""
+    """A whole run on twins of the research recipe's sources: no mirror, no network."""
     place = tmp_path_factory.mktemp("place")
+    research = tomllib.loads((root / "configs/train/recherche.toml").read_text(encoding="utf-8"))
     table = table_of(root) | {"name": "vigie-eleve", "distillation": DISTILLATION}
-    table["data"] |= {"validation_share": 0.49, "weights": {}}
+    table["licence_classes"] = research["licence_classes"]
+    table["data"] |= {"sources": research["data"]["sources"], "validation_share": 0.49, "weights": {}}
     for optional in ("ordinary", "cleaning"):
         table["data"].pop(optional, None)
     table["training"] |= {"epochs": 1.0, "max_tokens": 32}
@@ -178,6 +181,14 @@ def test_a_distilled_run_is_a_run_that_names_its_teacher(done, teacher_folder):
     card = (bundle.path / "CARD.md").read_text(encoding="utf-8")
     assert "| Professeur | `professeur` : 70 %" in card
     assert "vigie-train distill recipe.toml --teacher professeur --seed 13" in card
+
+
+def test_the_research_recipe_marks_its_bundle_non_commercial(done):
+    _, outcome = done
+    records = {record.name: record for record in outcome.bundle.manifest.provenance.datasets}
+    assert records["cyberagression"].licence_class == "research"
+    assert records["cyberagression"].rows > 0
+    assert "Usage non commercial seulement" in (outcome.bundle.path / "CARD.md").read_text(encoding="utf-8")
 
 
 def test_its_bundle_is_made_again_without_the_teacher(done):

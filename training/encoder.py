@@ -108,16 +108,48 @@ def compact_tokenizer(architecture: CompactArchitecture, texts: Iterable[str]) -
     )
 
 
+#: Letters of other alphabets that pass for Latin ones.
+_LOOKALIKES = dict(zip("аеорсхуіѕјαοε", "aeopcxyisjaoe", strict=True))
+#: Signs that stand for a letter between two letters.
+_LEET = {"[@4]": "a", "3": "e", "[1!|]": "i", "0": "o", "[5$]": "s"}
+_GAP = r"[ .\-_*·]"
+#: The gaps of four single letters or more in a row, as in "m o t s" (the text begins with a space).
+_SPACED_OUT = "|".join(
+    rf"(?<=[^\p{{L}}]{before}\p{{L}}){_GAP}(?=\p{{L}}{after}(?![\p{{L}}']))"
+    for before, after in (
+        ("", rf"{_GAP}\p{{L}}{_GAP}\p{{L}}"),
+        (rf"\p{{L}}{_GAP}", rf"{_GAP}\p{{L}}"),
+        (rf"\p{{L}}{_GAP}\p{{L}}{_GAP}", ""),
+    )
+)
+
+
+def disguises_removed() -> list[normalizers.Normalizer]:
+    """Steps that give disguised letters their plain form, after NFKC (full width, mathematical alphabets) and case.
+
+    Invisible characters, marks over letters, look-alikes of other alphabets, digits inside words, letters set apart,
+    letters held beyond two: the model reads what the reader reads.
+    """
+    return [
+        normalizers.Replace(Regex(r"[\p{Cf}\p{Mn}]"), ""),
+        *(normalizers.Replace(look, letter) for look, letter in _LOOKALIKES.items()),
+        *(normalizers.Replace(Regex(rf"(?<=\p{{L}}){sign}(?=\p{{L}})"), letter) for sign, letter in _LEET.items()),
+        normalizers.Replace(Regex(_SPACED_OUT), ""),
+        normalizers.Replace(Regex(r"(\p{L})(?=\1\1)"), ""),
+    ]
+
+
 def _normalisation(lowercase: bool) -> list[normalizers.Normalizer]:
-    steps = [
-        normalizers.NFC(),
-        normalizers.Replace(Regex("[’ʼ‘´`]"), "'"),
-        normalizers.Replace(Regex(r"(?<=\p{L})'(?=\p{L})"), "' "),
+    return [
         # The first word of a text is then the same piece as inside it.
         normalizers.Prepend(" "),
+        normalizers.NFKC(),
+        *([normalizers.Lowercase()] if lowercase else []),
+        *disguises_removed(),
+        normalizers.Replace(Regex("[’ʼ‘´`]"), "'"),
+        normalizers.Replace(Regex(r"(?<=\p{L})'(?=\p{L})"), "' "),
         normalizers.Replace(Regex(" {2,}"), " "),
     ]
-    return [*steps, normalizers.Lowercase()] if lowercase else steps
 
 
 def compact_encoder(architecture: CompactArchitecture, tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:

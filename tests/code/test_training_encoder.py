@@ -36,6 +36,27 @@ def pieces(tokenizer, text):
     return tokenizer(text, add_special_tokens=False)["input_ids"]
 
 
+@pytest.mark.parametrize(
+    ("disguised", "plain"),
+    [
+        ("ｂｏｎｊｏｕｒ", "bonjour"),
+        ("𝓫𝓸𝓷𝓳𝓸𝓾𝓻", "bonjour"),
+        ("bon\u200bjour", "bonjour"),
+        ("b̶o̶n̶j̶o̶u̶r̶", "bonjour"),
+        ("bоnjоur", "bonjour"),
+        ("BОNJОUR", "bonjour"),
+        ("b0nj0ur", "bonjour"),
+        ("b o n j o u r", "bonjour"),
+        ("b.o.n.j.o.u.r", "bonjour"),
+        ("bonjouuuuur", "bonjouur"),
+        ("il y a à boire", "il y a à boire"),
+        ("créée en 2020, 4ème", "créée en 2020, 4ème"),
+    ],
+)
+def test_disguises_are_read_as_their_plain_form(tokenizer, disguised, plain):
+    assert tokenizer(disguised)["input_ids"] == tokenizer(plain)["input_ids"]
+
+
 def test_apostrophes_are_one(tokenizer):
     assert pieces(tokenizer, "l'homme d'ici") == pieces(tokenizer, "l’homme dʼici")
 

@@ -19,6 +19,7 @@ import onnxruntime
 import tokenizers
 
 from .bundle import MAX_CODE_POINTS, Bundle, BundleError, InputError, InputSpec, Verdict, judge, prepare
+from .language import identifier, not_french
 from .settings import available_cores
 
 
@@ -49,6 +50,7 @@ class Classifier:
         self.bundle_id = bundle.id
         self._session = _load_session(bundle)
         self._tokenizer = _load_tokenizer(bundle)
+        identifier()  # loaded here, so that no text waits for it
         # One thread-safe session called from n threads: the weights are held once.
         self._pool = ThreadPoolExecutor(sessions or available_cores(), thread_name_prefix="vigie-score")
 
@@ -63,10 +65,12 @@ class Classifier:
             one Verdict or InputError per text, in order.
         """
         prepared = [_checked(text) for text in texts]
-        windows = self._windows([text for text in prepared if isinstance(text, str)])
+        readable = [text for text in prepared if isinstance(text, str)]
+        windows = self._windows(readable)
         logits = self._run_all(windows)
         verdicts = (
-            judge(self.manifest, rows, truncated=part.truncated) for part, rows in zip(windows, logits, strict=True)
+            judge(self.manifest, rows, truncated=part.truncated, not_french=not_french(text))
+            for text, part, rows in zip(readable, windows, logits, strict=True)
         )
         return [text if isinstance(text, InputError) else next(verdicts) for text in prepared]
 
@@ -125,7 +129,7 @@ def _checked(text: object) -> str | InputError:
     prepared = prepare(text)
     # Zero-width and other format characters alone are nothing to read.
     if not any(unicodedata.category(character) not in ("Cf", "Zs") for character in prepared):
-        return InputError("text is empty or blank; expected at least one visible character", code="empty_text")
+        return InputError("text is empty once normalised; expected at least one visible character", code="empty_text")
     return prepared
 
 

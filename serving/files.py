@@ -111,7 +111,7 @@ def output_row(row: Row, found: Verdict | InputError, bundle_id: str) -> dict[st
         "bundle": bundle_id,
         "labels": verdict.scores if verdict else dict.fromkeys(OUTPUT_KEYS),
         "levels": verdict.levels if verdict else dict.fromkeys(LEVELED),
-        "flags": {"windows": verdict.windows, "truncated": verdict.truncated} if verdict else None,
+        "flags": verdict.flags if verdict else None,
         "error": {"code": error.code, "detail": error.detail, "pointer": error.pointer} if error else None,
     }
 

@@ -136,7 +136,7 @@ def _answer(
         "status": "scored" if scored else "error",
         "labels": scored.scores if scored else dict.fromkeys(OUTPUT_KEYS),
         "levels": scored.levels if scored else dict.fromkeys(LEVELED),
-        "flags": {"windows": scored.windows, "truncated": scored.truncated} if scored else None,
+        "flags": scored.flags if scored else None,
         "error": _error(found, number) if isinstance(found, InputError) else None,
     }
     if "receipt" in body.include:

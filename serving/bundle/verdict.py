@@ -22,12 +22,19 @@ class Verdict:
         levels: level of each family and of ``contexte_protege``; None likewise.
         windows: number of windows read.
         truncated: some of the text lies beyond the last window.
+        not_french: the text is surely in another language, which these scores know nothing of.
     """
 
     scores: dict[str, float | None]
     levels: dict[str, str | None]
     windows: int = 1
     truncated: bool = False
+    not_french: bool = False
+
+    @property
+    def flags(self) -> dict[str, int | bool]:
+        """What a reader of the scores must know of how the text was read."""
+        return {"windows": self.windows, "truncated": self.truncated, "not_french": self.not_french}
 
 
 def calibrated(label: Label, logits: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
@@ -64,7 +71,9 @@ def at_least(level: str | None, floor: str) -> bool:
     return level is not None and LEVELS.index(level) <= LEVELS.index(floor)
 
 
-def judge(manifest: Manifest, logits: npt.NDArray[np.floating[Any]], *, truncated: bool = False) -> Verdict:
+def judge(
+    manifest: Manifest, logits: npt.NDArray[np.floating[Any]], *, truncated: bool = False, not_french: bool = False
+) -> Verdict:
     """Read the logits of one text, shape (windows, labels): maximum over windows, calibration, levels."""
     if logits.ndim != 2 or logits.shape[1] != len(manifest.labels) or not len(logits):
         raise ValueError(f"logits must have shape (windows >= 1, {len(manifest.labels)}), got {logits.shape}")
@@ -76,4 +85,4 @@ def judge(manifest: Manifest, logits: npt.NDArray[np.floating[Any]], *, truncate
         scores[label.key] = score
         if label.key in levels:
             levels[label.key] = level_of(label, score)
-    return Verdict(scores, levels, windows=len(logits), truncated=truncated)
+    return Verdict(scores, levels, windows=len(logits), truncated=truncated, not_french=not_french)

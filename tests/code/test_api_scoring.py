@@ -41,7 +41,7 @@ def test_an_item_is_answered_with_every_key_in_order(client, house):
     assert tuple(item["labels"]) == OUTPUT_KEYS
     assert tuple(item["levels"]) == LEVELED
     assert (item["id"], item["status"], item["error"]) == ("a", "scored", None)
-    assert item["flags"] == {"windows": 1, "truncated": False}
+    assert item["flags"] == {"windows": 1, "truncated": False, "not_french": False}
 
 
 def test_scores_are_the_classifiers_own_to_the_last_bit(client, house):

@@ -54,7 +54,7 @@ def test_csv(tiny_bundle: Path, tmp_path: Path) -> None:
         "contexte_protege": "peu_probable",
     }
     assert found[0]["text_sha256"] == text_sha256("une menace,\nici")
-    assert found[0]["flags"] == {"windows": 1, "truncated": False}
+    assert found[0]["flags"] == {"windows": 1, "truncated": False, "not_french": False}
     assert tuple(found[0]["labels"]) == OUTPUT_KEYS
     assert found[0]["labels"]["vulgarite"] is None
     assert set(found[1]["labels"].values()) == {None}

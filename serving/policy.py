@@ -157,6 +157,7 @@ class Retention(Frozen):
     removed_terrorist_days: Days
     decided_days: Days
     unreviewed_days: Days
+    feedback_days: Days
 
 
 class SignIn(Frozen):

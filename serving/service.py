@@ -31,6 +31,7 @@ from serving.bundle import Taxonomy, load_taxonomy, open_bundle
 from serving.bundle.errors import Unavailable, VigieError
 from serving.classifier import Classifier
 from serving.console import Desk, Words, create_console
+from serving.facades import Facades, load_facades
 from serving.policy import Policy, load_policy
 from serving.review import Accounts, Queue, open_database
 from serving.settings import Settings
@@ -55,6 +56,7 @@ class Rooms:
     settings: Settings
     taxonomy: Taxonomy
     policy: Policy
+    facades: Facades
     secret: bytes
     queue: Queue
     accounts: Accounts
@@ -67,16 +69,19 @@ class Rooms:
             VigieError: which file or address, and what was expected.
         """
         taxonomy, policy = load_taxonomy(settings.taxonomy_path), load_policy(settings.policy_path)
+        facades = load_facades(settings.facades_path)
         secret = settings.secret()
         engine = open_database(settings.database_url)
         queue = Queue(engine, policy, taxonomy, secret)
         accounts = Accounts(engine, secret, policy.sign_in)
-        return cls(settings, taxonomy, policy, secret, queue, accounts)
+        return cls(settings, taxonomy, policy, facades, secret, queue, accounts)
 
 
 def assemble(rooms: Rooms, classifier: Classifier, meters: Meters, pump: Pump) -> FastAPI:
     """The whole application: ``/v1`` and ``/console``. It must run behind the gate."""
-    app = create_app(classifier, rooms.queue, rooms.secret, meters=meters, on_received=pump.wake)
+    app = create_app(
+        classifier, rooms.queue, rooms.secret, meters=meters, facades=rooms.facades, on_received=pump.wake
+    )
     words = Words(rooms.taxonomy, rooms.policy)
     app.mount("/console", create_console(Desk(rooms.queue, rooms.accounts, words, rooms.secret, meters)))
     app.add_route("/", _to_console, include_in_schema=False)

@@ -81,6 +81,11 @@ class Settings:
         """The authored queue policy."""
         return self.configs / "policy.toml"
 
+    @property
+    def facades_path(self) -> Path:
+        """How other services' categories read our labels."""
+        return self.configs / "facades.toml"
+
     def secret(self) -> bytes:
         """The 32-byte secret; the file is made (mode 0600) by the first process that asks.
 

@@ -22,6 +22,7 @@ from serving.api.meters import Meters
 from serving.bundle import load_taxonomy, open_bundle
 from serving.classifier import Classifier
 from serving.console import Desk, Words, create_console
+from serving.facades import load_facades
 from serving.policy import load_policy
 from serving.review import Accounts, KeyKind, NewCase, Queue, Role, Source, open_database
 
@@ -117,7 +118,15 @@ def open_house(
     registry = CollectorRegistry()
     meters = Meters(registry)
     kicks: list[None] = []
-    app = create_app(classifier, queue, SECRET, meters=meters, limits=limits, on_received=lambda: kicks.append(None))
+    app = create_app(
+        classifier,
+        queue,
+        SECRET,
+        meters=meters,
+        facades=load_facades(CONFIGS / "facades.toml"),
+        limits=limits,
+        on_received=lambda: kicks.append(None),
+    )
     app.mount("/console", create_console(Desk(queue, accounts, Words(taxonomy, policy), SECRET, meters)))
     front = guarded(app, lambda: Doors(accounts, SECRET), meters, limits)
     house = House(

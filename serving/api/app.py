@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from serving.classifier import Classifier
+from serving.facades import Facades
 from serving.review import Queue
 
 from . import problems
@@ -17,6 +18,8 @@ from .cases import case_routes
 from .journal import Journal
 from .limits import BodyLimit, Limits
 from .meters import Meters
+from .openai import openai_routes
+from .perspective import AnalyzerError, on_analyzer_error, perspective_routes
 from .scoring import Scorer, scoring_routes
 from .threads import in_thread
 
@@ -27,6 +30,7 @@ def create_app(
     secret: bytes,
     *,
     meters: Meters,
+    facades: Facades,
     limits: Limits | None = None,
     on_received: Callable[[], None] = lambda: None,
 ) -> FastAPI:
@@ -38,7 +42,11 @@ def create_app(
     app = FastAPI(title="Vigie", summary=_SUMMARY, openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None)
     problems.install(app)
     known = [Depends(caller_of)]
-    app.include_router(scoring_routes(Scorer(classifier, secret, meters, limits)), dependencies=known)
+    scorer = Scorer(classifier, secret, meters, limits)
+    app.include_router(scoring_routes(scorer), dependencies=known)
+    app.include_router(openai_routes(scorer, facades.openai), dependencies=known)
+    app.include_router(perspective_routes(scorer, queue, facades.perspective), dependencies=known)
+    app.add_exception_handler(AnalyzerError, on_analyzer_error)
     app.include_router(case_routes(queue, meters, limits, on_received), dependencies=known)
     app.add_api_route("/metrics", _metrics_view(meters), dependencies=known, include_in_schema=False)
     return app

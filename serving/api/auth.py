@@ -19,6 +19,7 @@ from serving.bundle.errors import Forbidden, Unavailable, VigieError
 from serving.review import Account, Accounts, Key, Role
 
 from .csrf import HEADER, csrf_matches
+from .dialects import sent_key
 from .problems import Problem, problem_of, unauthenticated
 
 COOKIE = "vigie_session"
@@ -99,13 +100,19 @@ def _is_open(path: str) -> bool:
 
 
 def identify(accounts: Accounts, scope: Scope) -> Caller | None:
-    """The caller by Authorization header, else by session cookie; None when unknown. Reads the database."""
+    """The caller by Authorization header, else by the façade's way, else by session cookie; None when unknown.
+
+    Reads the database.
+    """
     bearer = _bearer(Headers(scope=scope).get("authorization"))
     if bearer is not None:
         if key := accounts.authenticate_key(bearer):
             return Caller(key=key)
         account = accounts.session(bearer)
         return Caller(account=account, session=bearer) if account else None
+    if plain := sent_key(scope):
+        sent = accounts.authenticate_key(plain)
+        return Caller(key=sent) if sent else None
     token = HTTPConnection(scope).cookies.get(COOKIE)
     account = accounts.session(token) if token else None
     return Caller(account=account, session=token or "", by_cookie=True) if account else None
@@ -121,7 +128,7 @@ def refusal(caller: Caller, scope: Scope, secret: bytes) -> Response | None:
     path: str = scope["path"]
     if path == "/" or path.startswith("/console"):
         return None if caller.account else _forbidden(scope, "the console is for people; keys use /v1")
-    if not path.startswith("/v1"):
+    if not path.startswith(("/v1", "/$discovery/")):
         allowed = caller.key or (caller.account and caller.account.role is Role.ADMIN)
         return None if allowed else _forbidden(scope, "this route needs a key or an admin's session")
     if caller.by_cookie and scope["method"] not in _SAFE and not _has_csrf(caller, scope, secret):

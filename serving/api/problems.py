@@ -22,6 +22,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from serving.bundle.errors import Conflict, Forbidden, InputError, NotFound, Unavailable, VigieError
 from serving.bundle.faults import Culprit, culprits_of
 
+from . import dialects
+
 log = logging.getLogger("vigie.errors")
 
 MEDIA_TYPE = "application/problem+json"
@@ -50,7 +52,10 @@ class Problem:
     headers: dict[str, str] = field(default_factory=dict)
 
     def response(self, scope: Scope) -> JSONResponse:
-        """The answer to the request of ``scope``, with its request id."""
+        """The answer to the request of ``scope``, with its request id; on a façade, in that façade's words."""
+        words = dialects.worded(scope, self.status, self.code, self.detail, self.pointer, self.culprits)
+        if words:
+            return JSONResponse(words[1], words[0], self.headers)
         body: dict[str, Any] = {
             "type": f"urn:vigie:problem:{self.code}",
             "title": HTTPStatus(self.status).phrase,

@@ -19,6 +19,8 @@ Public surface::
         .same_target(case_id, limit=20) -> list[CaseRow]            other cases that aim at the same person
         .changed_since(cursor=0, limit=500, *, key_id=None) -> Changes(cursor, rows)
         .stats(now=None) -> Stats
+        .add_feedback(new: NewFeedback, *, source, now=None) -> Feedback    a better score, for training
+        .feedback(after=0, limit=500) -> list[Feedback]
         .seal(now=None) -> int                                      chains the digests of new events
         .verify_chain(case_id=None) -> ChainReport(cases, events, unsealed, first_bad)
     Accounts(engine, secret, sign_in: SignIn)           ``policy.sign_in``
@@ -35,6 +37,7 @@ Public surface::
 from .accounts import Accounts
 from .bodies import DecisionForm, NewCase, Notice, Order, Reporter, ThreadPost, parse_case
 from .database import open_database
+from .feedback import NewFeedback
 from .queue import Queue
 from .records import (
     READERS,
@@ -48,13 +51,14 @@ from .records import (
     Decision,
     Event,
     EventKind,
+    Feedback,
     Key,
     KeyKind,
+    Quota,
     Received,
     Role,
     Session,
     Source,
-    Quota,
     State,
     Stats,
     StoredPost,
@@ -75,19 +79,21 @@ __all__ = [
     "DecisionForm",
     "Event",
     "EventKind",
+    "Feedback",
     "Key",
     "KeyKind",
     "NewCase",
+    "NewFeedback",
     "Notice",
     "Order",
     "Queue",
+    "Quota",
     "Received",
     "Reporter",
     "Role",
     "Session",
     "Source",
     "State",
-    "Quota",
     "Stats",
     "StoredPost",
     "ThreadPost",

@@ -12,11 +12,13 @@ from serving.bundle.taxonomy import Taxonomy
 from serving.policy import Policy
 
 from . import claims, events, intake, retention, scoring, seals, transitions, views
+from . import feedback as suggestions
 from .bodies import DecisionForm, NewCase
 from .database import reading, writing
+from .feedback import NewFeedback
 from .keyed import check_secret
 from .places import Rules, facts_of_stored, place_again
-from .records import READERS, Account, Case, CaseRow, ChainReport, Changes, Received, Source, State, Stats
+from .records import READERS, Account, Case, CaseRow, ChainReport, Changes, Feedback, Received, Source, State, Stats
 from .tables import StoredRow, cases
 
 
@@ -197,8 +199,18 @@ class Queue:
         with reading(self.engine) as connection:
             return events.verify(connection, self.rules.secret, case_id)
 
+    def add_feedback(self, new: NewFeedback, *, source: Source, now: datetime | None = None) -> Feedback:
+        """Keep a better score for a text, for training; linked to the case that this key sent under the same name."""
+        with writing(self.engine) as connection:
+            return suggestions.add(connection, self.rules, new, source, now or _clock())
+
+    def feedback(self, after: int = 0, limit: int = 500) -> list[Feedback]:
+        """Suggested scores with their texts, oldest first, from the id ``after`` on."""
+        with reading(self.engine) as connection:
+            return suggestions.listed(connection, after, limit)
+
     def erase_expired(self, now: datetime | None = None) -> int:
-        """Erase what the policy's retention no longer allows to keep; returns how many cases, a batch at most."""
+        """Erase what the policy's retention no longer allows to keep; returns how many rows, a batch at most."""
         with writing(self.engine) as connection:
             return retention.erase_expired(connection, self.rules, now or _clock())
 

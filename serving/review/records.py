@@ -223,6 +223,28 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Feedback:
+    """A score that somebody suggests for a text, for training.
+
+    Attributes:
+        case_id: the case it is about, when the sender named one of its own.
+        labels: value from 0 to 1 by label.
+        source: the channel it came by, such as ``perspective``.
+        weight: against 1 for a decision of an analyst.
+        provenance: the key, the channel's own words, keyed hashes; no text.
+    """
+
+    id: int
+    case_id: str | None
+    text: str
+    labels: dict[str, float]
+    source: str
+    weight: float
+    provenance: dict[str, Any]
+    created_at: datetime
+
+
+@dataclass(frozen=True)
 class Changes:
     """Cases that changed after a cursor; ask again from ``cursor``."""
 
@@ -274,6 +296,16 @@ class Account:
 
 
 @dataclass(frozen=True)
+class Quota:
+    """What a key may use; None is the deployment's default, 0 no limit."""
+
+    requests_per_minute: int | None = None
+    texts_per_minute: int | None = None
+    #: Requests under way at the same time.
+    concurrency: int | None = None
+
+
+@dataclass(frozen=True)
 class Key:
     """An API key; its secret was shown once."""
 
@@ -282,6 +314,7 @@ class Key:
     kind: KeyKind
     created_at: datetime
     revoked_at: datetime | None = None
+    quota: Quota = Quota()
 
     @property
     def source(self) -> Source:
@@ -295,15 +328,4 @@ class Session:
 
     token: str
     account: Account
-@dataclass(frozen=True)
-class Quota:
-    """What a key may use; None is the deployment's default, 0 no limit."""
-
-    requests_per_minute: int | None = None
-    texts_per_minute: int | None = None
-    #: Requests under way at the same time.
-    concurrency: int | None = None
-
-
     expires_at: datetime
-    quota: Quota = Quota()

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from serving.bundle.taxonomy import Taxonomy
 
-from . import transitions
+from . import feedback, transitions
 from .claims import WAITING
 from .places import Rules
 from .records import State
@@ -19,8 +19,8 @@ _BATCH = 500
 
 
 def erase_expired(connection: Connection, rules: Rules, now: datetime) -> int:
-    """Erase up to a batch of cases whose time is over; returns how many."""
-    erased = 0
+    """Erase up to a batch of cases and of suggestions whose time is over; returns how many."""
+    erased = feedback.erase_expired(connection, rules, now)
     for case_id, why in [*_unreviewed(connection, rules, now), *_decided(connection, rules, now)][:_BATCH]:
         transitions.erase(connection, rules.secret, transitions.lock(connection, case_id), now, why)
         erased += 1

@@ -182,6 +182,20 @@ decisions = Table(
     Column("bundle", String(80)),
 )
 
+# Scores that others suggest for a text, kept for training; the whole row goes when retention ends.
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=True),
+    Column("case_id", String(32), ForeignKey("cases.id"), index=True),
+    Column("text", Text, nullable=False),
+    Column("labels", JSON, nullable=False),
+    Column("source", String(32), nullable=False),
+    Column("weight", Double, nullable=False),
+    Column("provenance", JSON, nullable=False),
+    Column("created_at", Moment, nullable=False, index=True),
+)
+
 api_keys = Table(
     "api_keys",
     metadata,
@@ -191,6 +205,10 @@ api_keys = Table(
     Column("digest", String(64), nullable=False, unique=True),
     Column("created_at", Moment, nullable=False),
     Column("revoked_at", Moment),
+    # Null is the deployment's default, 0 no limit.
+    Column("requests_per_minute", Integer),
+    Column("texts_per_minute", Integer),
+    Column("concurrency", Integer),
 )
 
 people = Table(
@@ -205,10 +223,6 @@ people = Table(
     Column("failures", Integer, nullable=False),
     Column("locked_until", Moment),
 )
-    # Null is the deployment's default, 0 no limit.
-    Column("requests_per_minute", Integer),
-    Column("texts_per_minute", Integer),
-    Column("concurrency", Integer),
 
 sessions = Table(
     "sessions",

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from serving.bundle.errors import Conflict
 
+from . import feedback
 from .bodies import DecisionForm
 from .events import link
 from .keyed import keyed
@@ -155,6 +156,7 @@ def change_reach(
 def erase(connection: Connection, secret: bytes, case: StoredRow, now: datetime, why: str) -> None:
     """Forget what was sent and noted; figures, keyed hashes and events stay."""
     connection.execute(update(decisions).where(decisions.c.case_id == case.id).values(note=""))
+    feedback.erase_of_case(connection, case.id)
     gone = dict.fromkeys(("text", "url", "thread", "notice", "order_notice"))
     changes = {**gone, "state": State.CLOSED, "pending": 0, "audit_key": None}
     _move(connection, secret, case, EventKind.ERASED, "retention", now, {"why": why}, changes)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from house import PASSWORD, SECRET
+from house import CONFIGS, PASSWORD, SECRET
 
 from serving.api import create_app
 from serving.api.csrf import csrf_matches, csrf_token
 from serving.api.meters import Meters
+from serving.facades import load_facades
 from serving.review import Role
 
 ROUTES = [
@@ -30,6 +31,14 @@ ROUTES = [
     ("GET", "/docs.json"),
 ]
 
+#: What each façade answers to nobody: OpenAI's way is 401, Google's 403.
+FACADES = {
+    ("POST", "/v1/moderations"): 401,
+    ("POST", "/v1alpha1/comments:analyze"): 403,
+    ("POST", "/v1alpha1/comments:suggestscore"): 403,
+    ("GET", "/$discovery/rest"): 403,
+}
+
 
 @pytest.mark.parametrize("authorization", [None, "Bearer faux", "Bearer ", "Basic dXNlcjpwYXNz", "vigie_x"])
 def test_strangers_are_refused_everywhere(house, authorization):
@@ -43,7 +52,15 @@ def test_strangers_are_refused_everywhere(house, authorization):
 def test_the_list_above_holds_every_route(house):
     paths = house.key().get("/v1/openapi.json").json()["paths"]
     documented = {(method.upper(), path.replace("{case_id}", "x")) for path, item in paths.items() for method in item}
-    assert documented <= set(ROUTES)
+    assert documented <= {*ROUTES, *FACADES}
+
+
+def test_the_facades_refuse_strangers_in_their_own_words(house):
+    for method, path in FACADES:
+        answer = house.client().request(method, path)
+        assert (path, answer.status_code, list(answer.json())) == (path, FACADES[method, path], ["error"])
+        wrong = house.client(Authorization="Bearer faux").request(method, path)
+        assert (path, wrong.status_code, list(wrong.json())) == (path, 401, ["error"])
 
 
 def test_strangers_at_the_console_are_sent_to_the_sign_in_page_and_back(house):
@@ -150,7 +167,8 @@ def test_an_application_without_a_gate_lets_nobody_in(house):
     from prometheus_client import CollectorRegistry
     from starlette.testclient import TestClient
 
-    app = create_app(house.classifier, house.queue, SECRET, meters=Meters(CollectorRegistry()))
+    facades = load_facades(CONFIGS / "facades.toml")
+    app = create_app(house.classifier, house.queue, SECRET, meters=Meters(CollectorRegistry()), facades=facades)
     bare = TestClient(app)
     assert bare.post("/v1/queue/claim").status_code == 403
     assert bare.post("/v1/cases", json={}).status_code == 403

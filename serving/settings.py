@@ -26,7 +26,18 @@ VARIABLES = {
     "VIGIE_SECRET_FILE": "file of the secret that keys hashes and tokens (default: var/secret, made when absent)",
     "VIGIE_HOST": "address the service listens on (default: 127.0.0.1)",
     "VIGIE_PORT": "port the service listens on (default: 3000)",
-    "VIGIE_SESSIONS": "ONNX sessions per worker, one thread each (default: one per core)",
+    "VIGIE_SESSIONS": "ONNX sessions per worker, one thread each (default: the cores divided by the workers)",
+    "VIGIE_WORKERS": "worker processes that share the port (default: 1)",
+    "VIGIE_REQUESTS_PER_MINUTE": "requests a key may send to /v1 in a minute; 0: no limit (default: 30000)",
+    "VIGIE_TEXTS_PER_MINUTE": "texts a key may send in a minute; 0: no limit (default: 120000)",
+    "VIGIE_CONCURRENCY": "requests of a key under way at once, per worker; 0: no limit (default: 64)",
+    "VIGIE_QUOTA_STORE": "where quotas are counted: memory://, per worker, or redis://host:port (default: memory://)",
+    "VIGIE_MAX_ITEMS": "texts in one scoring request (default: 2000)",
+    "VIGIE_MAX_CASES": "cases in one submission (default: 500)",
+    "VIGIE_MAX_BODY": "bytes of one request body (default: 8388608)",
+    "VIGIE_MAX_SCORING": "scoring requests under way per worker before others are answered 503 (default: 64)",
+    "VIGIE_MAX_WAIT": "seconds a scoring request may wait to start before it is answered 503 (default: 5)",
+    "VIGIE_TRACES": "address of an OpenTelemetry collector, OTLP over HTTP (default: none, no traces)",
 }
 
 
@@ -46,6 +57,17 @@ class Settings:
     host: str
     port: int
     sessions: int
+    workers: int
+    requests_per_minute: int
+    texts_per_minute: int
+    concurrency: int
+    quota_store: str
+    max_items: int
+    max_cases: int
+    max_body: int
+    max_scoring: int
+    max_wait: int
+    traces: str | None
 
     @classmethod
     def from_env(cls, env: dict[str, str] | None = None) -> Settings:
@@ -56,6 +78,7 @@ class Settings:
         """
         given = {key: value for key, value in (os.environ if env is None else env).items() if value}
         state = Path(given.get("VIGIE_STATE", "var"))
+        workers = _integer(given, "VIGIE_WORKERS", 1, 256)
         return cls(
             bundle=Path(given.get("VIGIE_BUNDLE", _PACKAGE / "embedded")),
             shadow_bundle=Path(given["VIGIE_SHADOW_BUNDLE"]) if "VIGIE_SHADOW_BUNDLE" in given else None,
@@ -68,7 +91,18 @@ class Settings:
             secret_file=Path(given.get("VIGIE_SECRET_FILE", state / "secret")),
             host=given.get("VIGIE_HOST", "127.0.0.1"),
             port=_integer(given, "VIGIE_PORT", 3000, 65535),
-            sessions=_integer(given, "VIGIE_SESSIONS", available_cores(), 1024),
+            sessions=_integer(given, "VIGIE_SESSIONS", max(1, available_cores() // workers), 1024),
+            workers=workers,
+            requests_per_minute=_integer(given, "VIGIE_REQUESTS_PER_MINUTE", 30_000, 10**9, least=0),
+            texts_per_minute=_integer(given, "VIGIE_TEXTS_PER_MINUTE", 120_000, 10**9, least=0),
+            concurrency=_integer(given, "VIGIE_CONCURRENCY", 64, 10**6, least=0),
+            quota_store=given.get("VIGIE_QUOTA_STORE", "memory://"),
+            max_items=_integer(given, "VIGIE_MAX_ITEMS", 2_000, 10**6),
+            max_cases=_integer(given, "VIGIE_MAX_CASES", 500, 10**5),
+            max_body=_integer(given, "VIGIE_MAX_BODY", 8 * 1024 * 1024, 2**31),
+            max_scoring=_integer(given, "VIGIE_MAX_SCORING", 64, 10**5),
+            max_wait=_integer(given, "VIGIE_MAX_WAIT", 5, 3_600),
+            traces=given.get("VIGIE_TRACES"),
         )
 
     @property
@@ -133,10 +167,10 @@ def _shipped(name: str) -> Path:
     return checkout if (checkout / "../pyproject.toml").exists() else _PACKAGE / "shipped" / name
 
 
-def _integer(given: dict[str, str], name: str, default: int, most: int) -> int:
+def _integer(given: dict[str, str], name: str, default: int, most: int, *, least: int = 1) -> int:
     value = given.get(name)
     if value is None:
         return default
-    if not value.isdecimal() or not 1 <= int(value) <= most:
-        raise ConfigError(f"{name} = {value!r}: expected a whole number from 1 to {most}", pointer=name)
+    if not value.isdecimal() or not least <= int(value) <= most:
+        raise ConfigError(f"{name} = {value!r}: expected a whole number from {least} to {most}", pointer=name)
     return int(value)

@@ -19,12 +19,13 @@ from serving.api.auth import COOKIE, Doors
 from serving.api.csrf import csrf_token
 from serving.api.limits import Limits
 from serving.api.meters import Meters
+from serving.api.quotas import Quotas
 from serving.bundle import load_taxonomy, open_bundle
 from serving.classifier import Classifier
 from serving.console import Desk, Words, create_console
 from serving.facades import load_facades
 from serving.policy import load_policy
-from serving.review import Accounts, KeyKind, NewCase, Queue, Role, Source, open_database
+from serving.review import Accounts, KeyKind, NewCase, Queue, Quota, Role, Source, open_database
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 SECRET = b"a secret for tests, 32 bytes long"
@@ -103,7 +104,12 @@ def _template() -> tuple[Path, dict[Role, list[str]]]:
 
 
 def open_house(
-    folder: Path, bundle: Path, limits: Limits | None = None, *, wrap: Callable[[Classifier], Any] = lambda same: same
+    folder: Path,
+    bundle: Path,
+    limits: Limits | None = None,
+    *,
+    wrap: Callable[[Classifier], Any] = lambda same: same,
+    quota: Quota | None = None,
 ) -> tuple[House, Callable[[], None]]:
     """A house on an empty database in ``folder``, and what closes it; ``wrap`` puts something around the classifier."""
     taxonomy, policy = load_taxonomy(CONFIGS / "taxonomy.toml"), load_policy(CONFIGS / "policy.toml")
@@ -128,7 +134,8 @@ def open_house(
         on_received=lambda: kicks.append(None),
     )
     app.mount("/console", create_console(Desk(queue, accounts, Words(taxonomy, policy), SECRET, meters)))
-    front = guarded(app, lambda: Doors(accounts, SECRET), meters, limits)
+    quotas = Quotas(quota, meters=meters) if quota else None
+    front = guarded(app, lambda: Doors(accounts, SECRET), meters, limits, quotas)
     house = House(
         queue, accounts, classifier, registry, front, kicks, {role: list(given) for role, given in tokens.items()}
     )

@@ -20,6 +20,7 @@ from .limits import BodyLimit, Limits
 from .meters import Meters
 from .openai import openai_routes
 from .perspective import AnalyzerError, on_analyzer_error, perspective_routes
+from .quotas import Quotas, Turnstile
 from .scoring import Scorer, scoring_routes
 from .threads import in_thread
 
@@ -64,7 +65,12 @@ _SUMMARY = "Scores French text for hate, terrorism and harassment, and orders th
 
 
 def guarded(
-    app: ASGIApp, doors: Callable[[], Doors | None], meters: Meters | None = None, limits: Limits | None = None
+    app: ASGIApp,
+    doors: Callable[[], Doors | None],
+    meters: Meters | None = None,
+    limits: Limits | None = None,
+    quotas: Quotas | None = None,
 ) -> ASGIApp:
-    """``app`` behind request ids and logs, the gate and the size limit, outermost first, as the service has them."""
-    return Journal(Gate(BodyLimit(app, (limits or Limits()).body), doors), lambda: meters)
+    """``app`` behind request ids and logs, the gate, quotas and the size limit, outermost first, as in the service."""
+    sized = BodyLimit(app, (limits or Limits()).body)
+    return Journal(Gate(Turnstile(sized, lambda: quotas), doors), lambda: meters)

@@ -18,6 +18,7 @@ from serving.review import READERS, Account, Case, DecisionForm, NewCase, Queue,
 from .auth import caller_of, person, submitter
 from .limits import Limits
 from .meters import Meters
+from .quotas import spend
 from .schemas import Escalation, Remark, json_body, parse, read_body
 from .threads import in_thread
 
@@ -34,6 +35,7 @@ def case_routes(queue: Queue, meters: Meters, limits: Limits, on_received: Calla
         """Store one case, or ``{"cases": [...]}`` all or nothing. Answers once it is on disk."""
         key = submitter(caller_of(request))
         cases, single = _new_cases(await json_body(request), limits)
+        await spend(len(cases))
         receipts = await in_thread(queue.receive, cases, source=key.source)
         created = sum(receipt.created for receipt in receipts)
         meters.received.labels(key.kind.value).inc(created)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.settings import Settings
 
 from .problems import Problem
 
@@ -18,12 +21,21 @@ class Limits:
         cases: cases in one submission.
         body: bytes of one request body.
         scoring: scoring requests that may run or wait; one more is answered 503.
+        wait: seconds a scoring request may have to wait before it starts; beyond, it is answered 503.
     """
 
     items: int = 2_000
     cases: int = 500
     body: int = 8 * 1024 * 1024
     scoring: int = 64
+    wait: float = 5.0
+
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        """The limits that the environment sets."""
+        return cls(
+            settings.max_items, settings.max_cases, settings.max_body, settings.max_scoring, float(settings.max_wait)
+        )
 
 
 #: A refused body is read up to this many times the limit, so that simple clients get to read the refusal.
@@ -36,7 +48,8 @@ class BodyLimit:
     The body is handed on whole: every route here needs all of it, and a half-read body never reaches one.
     """
 
-    def __init__(self, app: ASGIApp, limit: int = Limits.body) -> None:
+    def __init__(self, app: ASGIApp, limit: int | Callable[[], int] = Limits.body) -> None:
+        """``limit`` in bytes, or what tells it once the settings were read."""
         self.app = app
         self.limit = limit
 
@@ -44,9 +57,10 @@ class BodyLimit:
         """Read the body, then run the application on it or refuse."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        body, whole = await self._read(receive)
+        limit = self.limit() if callable(self.limit) else self.limit
+        body, whole = await _read(receive, limit)
         if body is None:
-            detail = f"the body is larger than {self.limit} bytes; send it in several requests"
+            detail = f"the body is larger than {limit} bytes; send it in several requests"
             refusal = Problem(413, "body_too_large", detail, headers={"Connection": "close"})
             return await refusal.response(scope)(scope, receive, send)
         pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}] if whole else []
@@ -56,16 +70,17 @@ class BodyLimit:
 
         return await self.app(scope, replay, send)
 
-    async def _read(self, receive: Receive) -> tuple[bytes | None, bool]:
-        """The body, None when too large; and whether it came whole (a client may leave half-way)."""
-        body, seen = bytearray(), 0
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return bytes(body), False
-            chunk = message.get("body", b"")
-            seen += len(chunk)
-            if seen <= self.limit:
-                body += chunk
-            if seen > self.limit * _DRAIN or not message.get("more_body", False):
-                return (bytes(body), True) if seen <= self.limit else (None, True)
+
+async def _read(receive: Receive, limit: int) -> tuple[bytes | None, bool]:
+    """The body, None when too large; and whether it came whole (a client may leave half-way)."""
+    body, seen = bytearray(), 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return bytes(body), False
+        chunk = message.get("body", b"")
+        seen += len(chunk)
+        if seen <= limit:
+            body += chunk
+        if seen > limit * _DRAIN or not message.get("more_body", False):
+            return (bytes(body), True) if seen <= limit else (None, True)

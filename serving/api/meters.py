@@ -20,7 +20,7 @@ class Meters:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         """Create the instruments in ``registry`` (default: the process's own)."""
-        from prometheus_client import REGISTRY, Counter, Histogram
+        from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Summary
 
         self._registry = registry or REGISTRY
         home = self._registry
@@ -33,6 +33,46 @@ class Meters:
         )
         self.received = Counter("vigie_cases_received", "Cases stored, by kind of key.", ["kind"], registry=home)
         self.scored = Counter("vigie_cases_scored", "Received cases read by the model.", registry=home)
+        self.refused = Counter(
+            "vigie_refused",
+            "Requests refused, by reason: requests, texts, concurrency, overloaded.",
+            ["reason"],
+            registry=home,
+        )
+        self.quota_store_failures = Counter(
+            "vigie_quota_store_failures", "Quotas not applied because their store was out of reach.", registry=home
+        )
+        # Live: summed over the workers that run; one that ended leaves nothing behind.
+        live = {"registry": home, "multiprocess_mode": "livesum"}
+        self.under_way = Gauge("vigie_scoring_under_way", "Scoring requests let in and not answered yet.", **live)
+        self.expected_wait = Gauge(
+            "vigie_expected_wait_seconds",
+            "What a new scoring request would wait, at the slowest worker.",
+            registry=home,
+            multiprocess_mode="livemax",
+        )
+        self.bundles = Gauge(
+            "vigie_bundle", "Workers on which a bundle plays a role: champion or shadow.", ["role", "bundle"], **live
+        )
+        self.swaps = Counter(
+            "vigie_swaps",
+            "Bundles put in place of another, by outcome.",
+            ["role", "outcome"],
+            registry=home,
+        )
+        self.shadowed = Counter(
+            "vigie_shadow_texts", "Texts for the shadow bundle: compared, dropped, failed.", ["outcome"], registry=home
+        )
+        self.compared = Counter("vigie_shadow_labels", "Scores of both bundles compared.", ["label"], registry=home)
+        self.disagreed = Counter(
+            "vigie_shadow_disagreements",
+            "Of these, another level; another side of `probable`.",
+            ["label", "kind"],
+            registry=home,
+        )
+        self.score_gap = Summary(
+            "vigie_shadow_score_gap", "Absolute difference of the two scores.", ["label"], registry=home
+        )
         self.decided = Counter("vigie_cases_decided", "Decisions, by finding.", ["illegal"], registry=home)
 
     def exposition(self) -> tuple[bytes, str]:

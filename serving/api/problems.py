@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.bundle.errors import Conflict, Forbidden, InputError, NotFound, Unavailable, VigieError
+from serving.bundle.errors import Conflict, Forbidden, InputError, NotFound, TooMany, Unavailable, VigieError
 from serving.bundle.faults import Culprit, culprits_of
 
 from . import dialects
@@ -34,10 +34,13 @@ STATUSES: tuple[tuple[type[VigieError], int], ...] = (
     (NotFound, 404),
     (Conflict, 409),
     (Forbidden, 403),
+    (TooMany, 429),
     (Unavailable, 503),
 )
 
-_RETRY_AFTER_SECONDS = "2"
+#: What comes with a Retry-After, and the seconds when the error does not know better.
+_RETRIED = (429, 503)
+_RETRY_AFTER_SECONDS = 2
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,8 @@ def problem_of(error: VigieError) -> Problem:
     if isinstance(error, InvalidBody):
         return Problem(422, error.code, error.detail, error.pointer, error.culprits)
     status = next((status for kind, status in STATUSES if isinstance(error, kind)), 500)
-    headers = {"Retry-After": _RETRY_AFTER_SECONDS} if status == 503 else {}
+    seconds = getattr(error, "retry_after", _RETRY_AFTER_SECONDS)
+    headers = {"Retry-After": str(seconds)} if status in _RETRIED else {}
     return Problem(status, error.code, error.detail, error.pointer, headers=headers)
 
 

@@ -14,13 +14,15 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
 from serving.bundle import LEVELED, OUTPUT_KEYS, Manifest, Verdict
-from serving.bundle.errors import InputError, Unavailable
+from serving.bundle.errors import InputError
 from serving.bundle.faults import Culprit, pointer_to
 from serving.classifier import Classifier
 
+from .admission import Admission
 from .limits import Limits
 from .meters import Meters
 from .problems import InvalidBody
+from .quotas import spend
 from .schemas import LONGEST_ID, ScoreItem, ScoreRequest, json_body, parse, read_body
 
 #: Texts handed to the classifier at once: a long request lets the others through between two slices.
@@ -38,7 +40,7 @@ class Scorer:
         self.limits = limits
         self._secret = secret
         self._meters = meters
-        self._waiting = 0
+        self._admission = Admission(limits.scoring, limits.wait, meters)
         # Threads of its own: a long archive must not keep the database's calls from theirs.
         self._threads = anyio.CapacityLimiter(_THREADS)
 
@@ -48,17 +50,14 @@ class Scorer:
         Raises:
             Unavailable: too many requests wait already.
         """
-        if self._waiting >= self.limits.scoring:
-            raise Unavailable(f"{self._waiting} scoring requests wait already; try again shortly", code="overloaded")
-        self._waiting += 1
-        started = time.perf_counter()
-        try:
-            found: list[Verdict | InputError] = []
+        found: list[Verdict | InputError] = []
+        with self._admission.request():
+            await spend(len(texts))
+            started = time.perf_counter()
             for first in range(0, len(texts), _SLICE):
                 part = texts[first : first + _SLICE]
-                found += await anyio.to_thread.run_sync(self.classifier.score, part, limiter=self._threads)
-        finally:
-            self._waiting -= 1
+                with self._admission.reading(part):
+                    found += await anyio.to_thread.run_sync(self.classifier.score, part, limiter=self._threads)
             self._meters.scoring.observe(time.perf_counter() - started)
         return found
 

@@ -77,6 +77,38 @@ class Unavailable(VigieError):
     default_code = "unavailable"
 
 
+class Overloaded(Unavailable):
+    """Vigie does as much as it can, and refuses rather than let everybody wait.
+
+    Attributes:
+        retry_after: seconds after which it has probably caught up.
+    """
+
+    default_code = "overloaded"
+
+    def __init__(
+        self, detail: str, *, code: str | None = None, pointer: str | None = None, retry_after: int = 1
+    ) -> None:
+        super().__init__(detail, code=code, pointer=pointer)
+        self.retry_after = retry_after
+
+
+class TooMany(VigieError):
+    """The caller has used what it may use for now.
+
+    Attributes:
+        retry_after: seconds after which there is some again.
+    """
+
+    default_code = "too_many_requests"
+
+    def __init__(
+        self, detail: str, *, code: str | None = None, pointer: str | None = None, retry_after: int = 1
+    ) -> None:
+        super().__init__(detail, code=code, pointer=pointer)
+        self.retry_after = retry_after
+
+
 class MissingExtra(VigieError):
     """A part of Vigie whose optional dependencies are not installed."""
 

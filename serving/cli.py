@@ -148,6 +148,17 @@ def bundle_check(path: Annotated[Path, typer.Argument(help="Bundle folder.")]) -
     out.print(f"sound: {bundle.id}", highlight=False, soft_wrap=True)
 
 
+@bundle_app.command("use")
+def bundle_use(path: Annotated[Path, typer.Argument(help="Folder of the bundle that shall score.")]) -> None:
+    """Check a bundle, then move the link VIGIE_BUNDLE to it; running workers take it up within seconds."""
+    from .swap import use
+
+    if "VIGIE_BUNDLE" not in os.environ:
+        raise ConfigError("VIGIE_BUNDLE is not set; expected the link that `vigie serve` was started with")
+    bundle = use(Settings.from_env().bundle, path)
+    out.print(f"in use: {bundle.id}", highlight=False, soft_wrap=True)
+
+
 _LEVELS_ON = ("tres_probable", "probable", "possible")
 
 

@@ -3,7 +3,8 @@
     bentoml serve serving.service:VigieService        (or: vigie serve)
 
 Knows who is connected to whom. Each worker opens the database at once, loads the bundle in the background (readiness is
-503 meanwhile), then keeps a thread that scores received cases and seals new events, stopped at shutdown.
+503 meanwhile), then keeps threads that score received cases, seal new events, watch for other bundles and read along
+for the shadow. At SIGTERM requests under way are answered first, then these threads stop.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import signal
 import threading
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 import bentoml
 from fastapi import FastAPI
@@ -24,17 +26,24 @@ from starlette.types import Receive, Scope, Send
 from serving.api import create_app
 from serving.api.auth import Doors, Gate
 from serving.api.journal import Journal, start_logging
-from serving.api.limits import BodyLimit
-from serving.api.meters import Meters
+from serving.api.limits import BodyLimit, Limits
+from serving.api.meters import Meters, forget_ended_processes, forget_this_process
 from serving.api.problems import note_unexpected, problem_of
-from serving.bundle import Taxonomy, load_taxonomy, open_bundle
-from serving.bundle.errors import Unavailable, VigieError
+from serving.api.quotas import Quotas, Turnstile
+from serving.api.traces import Traced, open_traces
+from serving.bundle import Taxonomy, load_taxonomy
+from serving.bundle.errors import ConfigError, Unavailable, VigieError
+from serving.champion import Champion
 from serving.classifier import Classifier
 from serving.console import Desk, Words, create_console
 from serving.facades import Facades, load_facades
+from serving.lineup import Lineup
 from serving.policy import Policy, load_policy
-from serving.review import Accounts, Queue, open_database
+from serving.review import Accounts, Queue, Quota, open_database
 from serving.settings import Settings
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
 
 # BentoML reads it when it starts to serve, after this import: nothing is reported to anybody.
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
@@ -77,10 +86,16 @@ class Rooms:
         return cls(settings, taxonomy, policy, facades, secret, queue, accounts)
 
 
-def assemble(rooms: Rooms, classifier: Classifier, meters: Meters, pump: Pump) -> FastAPI:
-    """The whole application: ``/v1`` and ``/console``. It must run behind the gate."""
+def assemble(rooms: Rooms, champion: Champion, meters: Meters, pump: Pump) -> FastAPI:
+    """The whole application: ``/v1`` and ``/console``. It must run behind the gate, with the champion pinned."""
     app = create_app(
-        classifier, rooms.queue, rooms.secret, meters=meters, facades=rooms.facades, on_received=pump.wake
+        cast(Classifier, champion),  # it has the interface of one
+        rooms.queue,
+        rooms.secret,
+        meters=meters,
+        facades=rooms.facades,
+        limits=Limits.of(rooms.settings),
+        on_received=pump.wake,
     )
     words = Words(rooms.taxonomy, rooms.policy)
     app.mount("/console", create_console(Desk(rooms.queue, rooms.accounts, words, rooms.secret, meters)))
@@ -95,10 +110,10 @@ async def _to_console(request: Request) -> RedirectResponse:
 class Pump(threading.Thread):
     """Scores received cases and seals new events, until stopped. One per worker; the queue keeps them apart."""
 
-    def __init__(self, queue: Queue, classifier: Classifier, meters: Meters) -> None:
+    def __init__(self, queue: Queue, champion: Champion, meters: Meters) -> None:
         super().__init__(name="vigie-pump", daemon=True)
         self._queue = queue
-        self._classifier = classifier
+        self._champion = champion
         self._meters = meters
         self._awake = threading.Event()
         self._stopping = False
@@ -124,7 +139,8 @@ class Pump(threading.Thread):
     def _work(self) -> int:
         """Cases scored; a failure is logged and tried again later."""
         try:
-            handled = self._queue.score_pending(self._classifier)
+            with self._champion.pinned():
+                handled = self._queue.score_pending(self._champion)
             self._meters.scored.inc(handled)
             self._queue.seal()
             self._erase()
@@ -148,9 +164,11 @@ class Worker:
         self.failure: VigieError | None = None
         self._rooms: Rooms | None = None
         self._app: FastAPI | None = None
-        self._classifier: Classifier | None = None
+        self._lineup: Lineup | None = None
         self._pump: Pump | None = None
         self._meters: Meters | None = None
+        self._quotas: Quotas | None = None
+        self._traces: TracerProvider | None = None
         self._loading: threading.Thread | None = None
 
     @property
@@ -163,8 +181,20 @@ class Worker:
         return Doors(self._rooms.accounts, self._rooms.secret) if self._rooms else None
 
     def instruments(self) -> Meters | None:
-        """What counts; None until everything is loaded."""
+        """What counts; None until the database is open."""
         return self._meters
+
+    def quotas(self) -> Quotas | None:
+        """What keys may use; None until the database is open."""
+        return self._quotas
+
+    def traces(self) -> TracerProvider | None:
+        """What makes spans; None where nobody collects them."""
+        return self._traces
+
+    def longest_body(self) -> int:
+        """Bytes that a request may carry."""
+        return self._rooms.settings.max_body if self._rooms else Limits.body
 
     def start(self) -> None:
         """Begin to load, and return at once."""
@@ -182,37 +212,62 @@ class Worker:
             note_unexpected(error, None)
 
     def _open(self, settings: Settings) -> None:
-        self._rooms = rooms = Rooms.open(settings)
-        self._classifier = classifier = Classifier(open_bundle(settings.bundle), settings.sessions)
+        self._traces = open_traces(settings.traces) if settings.traces else None
+        rooms = Rooms.open(settings)
+        forget_ended_processes()
         self._meters = meters = Meters()
-        self._pump = pump = Pump(rooms.queue, classifier, meters)
-        self._app = assemble(rooms, classifier, meters, pump)
+        self._quotas = Quotas(_default_quota(settings), settings.quota_store, meters)
+        self._rooms = rooms
+        self._lineup = lineup = Lineup(settings, meters)
+        self._pump = pump = Pump(rooms.queue, lineup.champion, meters)
+        self._app = assemble(rooms, lineup.champion, meters, pump)
         pump.start()
-        log.info("ready", extra={"fields": {"bundle": classifier.bundle_id}})
+        lineup.start()
+        log.info("ready", extra={"fields": {"bundle": lineup.champion.bundle_id, "shadow": lineup.shadow_id}})
 
     def close(self) -> None:
-        """Finish the batch under way and let go of the database."""
+        """Finish the batch under way and let go of the database; requests were answered before."""
         if self._loading:
             self._loading.join()
         self._app = None
         if self._pump:
             self._pump.stop()
-        if self._classifier:
-            self._classifier.close()
+        if self._lineup:
+            self._lineup.close()
         if self._rooms:
             self._rooms.queue.engine.dispose()
+        if self._traces:
+            self._traces.shutdown()
+        forget_this_process()
+        log.info("closed")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request as soon as everything is loaded; 503 until then."""
         if scope["type"] != "http":
-            return
-        app = self._app or problem_of(self._why_not()).response(scope)
-        await app(scope, receive, send)
+            return None
+        app, lineup = self._app, self._lineup
+        if app is None or lineup is None:
+            return await problem_of(self._why_not()).response(scope)(scope, receive, send)
+        # One bundle for the whole of an answer, whatever happens to its link meanwhile.
+        with lineup.champion.pinned():
+            return await app(scope, receive, send)
 
     def _why_not(self) -> Unavailable:
         if self.failure:
             return Unavailable("the service could not start; its log says why", code="start_failed")
         return Unavailable("the bundle is being loaded; try again shortly", code="starting")
+
+
+def _default_quota(settings: Settings) -> Quota:
+    return Quota(settings.requests_per_minute, settings.texts_per_minute, settings.concurrency)
+
+
+def _workers() -> int:
+    """How many processes share the port; a setting that cannot be read is told by the one that then starts."""
+    try:
+        return Settings.from_env().workers
+    except ConfigError:
+        return 1
 
 
 def _end_with(supervisor: int) -> None:
@@ -248,6 +303,7 @@ class _Shell:
 
 VigieService = bentoml.service(
     name="vigie",
+    workers=_workers(),
     traffic={"timeout": _TIMEOUT},
     # Our own journal and instruments instead: see serving.api.journal.
     logging={"access": {"enabled": False}},
@@ -256,5 +312,7 @@ VigieService = bentoml.service(
 
 # Outermost first; around BentoML's own routes as well.
 VigieService.add_asgi_middleware(Journal, meters=worker.instruments)
+VigieService.add_asgi_middleware(Traced, provider=worker.traces)
 VigieService.add_asgi_middleware(Gate, doors=worker.doors)
-VigieService.add_asgi_middleware(BodyLimit)
+VigieService.add_asgi_middleware(Turnstile, quotas=worker.quotas)
+VigieService.add_asgi_middleware(BodyLimit, limit=worker.longest_body)

@@ -49,13 +49,13 @@ def create_app(
     app.include_router(perspective_routes(scorer, queue, facades.perspective), dependencies=known)
     app.add_exception_handler(AnalyzerError, on_analyzer_error)
     app.include_router(case_routes(queue, meters, limits, on_received), dependencies=known)
-    app.add_api_route("/metrics", _metrics_view(meters), dependencies=known, include_in_schema=False)
+    app.add_api_route("/metrics", _metrics_view(meters, queue), dependencies=known, include_in_schema=False)
     return app
 
 
-def _metrics_view(meters: Meters) -> Callable[[], Awaitable[Response]]:
+def _metrics_view(meters: Meters, queue: Queue) -> Callable[[], Awaitable[Response]]:
     async def metrics() -> Response:
-        body, media_type = await in_thread(meters.exposition)
+        body, media_type = await in_thread(lambda: meters.exposition(queue.stats()))
         return Response(body, media_type=media_type)
 
     return metrics

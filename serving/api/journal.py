@@ -83,9 +83,9 @@ class Journal:
                 self._note(scope, status, time.perf_counter() - started)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        route = _route(scope)
+        route = route_of(scope)
         if meters := self.meters():
-            meters.requests.labels(route, _method(scope), str(status)).observe(seconds)
+            meters.requests.labels(route, method_of(scope), str(status)).observe(seconds)
         caller = scope["state"].get("caller")
         fields = {
             "request_id": scope["state"]["request_id"],
@@ -99,13 +99,13 @@ class Journal:
         log.info("request", extra={"fields": fields})
 
 
-def _route(scope: Scope) -> str:
+def route_of(scope: Scope) -> str:
     """The template of the route that answered, such as ``/v1/cases/{case_id}``; ``other`` when none did."""
     path = getattr(scope.get("route"), "path", None)
     return f"{scope.get('root_path', '')}{path}" if path else "other"
 
 
-def _method(scope: Scope) -> str:
+def method_of(scope: Scope) -> str:
     """The method; one of ours or ``OTHER``, since a client may send any word."""
     return scope["method"] if scope["method"] in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} else "OTHER"
 

@@ -7,10 +7,16 @@ multiprocess counters only after it has imported the service.
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
+
+    from serving.review import Stats
+    from serving.shadow import Difference
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
@@ -43,16 +49,16 @@ class Meters:
             "vigie_quota_store_failures", "Quotas not applied because their store was out of reach.", registry=home
         )
         # Live: summed over the workers that run; one that ended leaves nothing behind.
-        live = {"registry": home, "multiprocess_mode": "livesum"}
-        self.under_way = Gauge("vigie_scoring_under_way", "Scoring requests let in and not answered yet.", **live)
+        live = partial(Gauge, registry=home, multiprocess_mode="livesum")
+        self.under_way = live("vigie_scoring_under_way", "Scoring requests let in and not answered yet.")
         self.expected_wait = Gauge(
             "vigie_expected_wait_seconds",
             "What a new scoring request would wait, at the slowest worker.",
             registry=home,
             multiprocess_mode="livemax",
         )
-        self.bundles = Gauge(
-            "vigie_bundle", "Workers on which a bundle plays a role: champion or shadow.", ["role", "bundle"], **live
+        self.bundles = live(
+            "vigie_bundle", "Workers on which a bundle plays a role: champion or shadow.", ["role", "bundle"]
         )
         self.swaps = Counter(
             "vigie_swaps",
@@ -75,12 +81,76 @@ class Meters:
         )
         self.decided = Counter("vigie_cases_decided", "Decisions, by finding.", ["illegal"], registry=home)
 
-    def exposition(self) -> tuple[bytes, str]:
-        """What ``/metrics`` answers, of all workers where there are several: the body and its media type."""
+    def shadow_texts(self, outcome: str, number: int) -> None:
+        """``number`` texts for the shadow were compared, dropped or failed."""
+        self.shadowed.labels(outcome).inc(number)
+
+    def shadow_difference(self, found: Difference) -> None:
+        """One label of one text, read by both bundles."""
+        self.compared.labels(found.label).inc()
+        self.score_gap.labels(found.label).observe(found.gap)
+        for kind, differs in (("level", found.level), ("flag", found.flag)):
+            self.disagreed.labels(found.label, kind).inc(differs)
+
+    def bundle_in_role(self, role: str, bundle: str, step: int) -> None:
+        """A bundle took up a role (1), or left it (-1)."""
+        self.bundles.labels(role, bundle).inc(step)
+
+    def swap(self, role: str, outcome: str) -> None:
+        """A bundle was put in place of another, or refused."""
+        self.swaps.labels(role, outcome).inc()
+
+    def exposition(self, stats: Stats | None = None) -> tuple[bytes, str]:
+        """What ``/metrics`` answers, of all workers where there are several: the body and its media type.
+
+        Args:
+            stats: the review queue now, which no process counts by itself.
+        """
         from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest, multiprocess
 
         registry = self._registry
         if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
             registry = CollectorRegistry()
             multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return generate_latest(registry), CONTENT_TYPE_LATEST
+        return generate_latest(registry) + (_queue_figures(stats) if stats else b""), CONTENT_TYPE_LATEST
+
+
+def _queue_figures(stats: Stats) -> bytes:
+    """The queue in figures: read from the database at each scrape, the same whichever worker answers."""
+    from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
+    now = CollectorRegistry()
+    states = Gauge("vigie_queue_cases", "Cases, by state.", ["state"], registry=now)
+    for state, number in stats.states.items():
+        states.labels(state).set(number)
+    lanes = Gauge("vigie_queue_waiting", "Cases that wait for a person, by lane.", ["lane"], registry=now)
+    for lane, number in stats.waiting.items():
+        lanes.labels(lane).set(number)
+    oldest = stats.oldest_waiting_at
+    age = (datetime.now(UTC) - oldest).total_seconds() if oldest else 0.0
+    for name, said, value in (
+        ("overdue", "Cases past their deadline.", stats.overdue),
+        ("unscored", "Cases that the model has not read yet.", stats.unscored),
+        ("oldest_seconds", "Age of the oldest case that waits.", age),
+    ):
+        Gauge(f"vigie_queue_{name}", said, registry=now).set(value)
+    return generate_latest(now)
+
+
+def forget_ended_processes() -> None:
+    """Drop the live figures of processes that ended without saying so (a worker that was killed)."""
+    from prometheus_client import multiprocess
+
+    for path in Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", "/nonexistent")).glob("gauge_live*_*.db"):
+        pid = int(path.stem.rpartition("_")[2])
+        if not Path("/proc/self").exists() or Path(f"/proc/{pid}").exists():
+            continue
+        multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
+
+
+def forget_this_process() -> None:
+    """Drop the live figures of this process, which ends."""
+    from prometheus_client import multiprocess
+
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        multiprocess.mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]

@@ -6,6 +6,8 @@ vigie-train distill configs/train/distillation.toml --teacher runs/vigie-camembe
 vigie-train evaluate serving/embedded --suite hatecheck FILE.csv
 vigie-train measure serving/embedded --corpus ../shared/corpus
 vigie-train compare runs/measure/*.json
+vigie-train map-threshold journal.csv --at 0.7
+vigie-train attributes serving/embedded
 vigie-train promote vigie-petit challenger
 """
 
@@ -238,6 +240,55 @@ def compare(
     found = [read_measurement(file) for file in files]
     seeds = ", ".join(str(item.evaluation.seed) for item in found)
     show_lines(mean_lines(found), out, f"Moyenne de {len(found)} mesures, graines {seeds}")
+
+
+@app.command("map-threshold")
+def map_threshold(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV: texts, and a column an attribute: TOXICITY...")],
+    bundle: Annotated[Path | None, typer.Option("--bundle", help="Bundle folder (default: what serves).")] = None,
+    at: Annotated[list[float] | None, typer.Option("--at", help="A threshold of yours; repeat.")] = None,
+    method: Annotated[str, typer.Option("--method", help="quantile: same load; isotonic: same meaning.")] = "quantile",
+    text_column: Annotated[str, typer.Option("--text-column", help="Column of the texts.")] = "text",
+    table: Annotated[Path, typer.Option("--out", help="CSV to write.")] = Path("thresholds.csv"),
+) -> None:
+    """Translate thresholds on Perspective's logged scores into thresholds on ours."""
+    from contextlib import closing
+
+    from serving.bundle import open_bundle
+    from serving.classifier import Classifier
+    from serving.facades import load_facades
+    from training.thresholds import USUAL, map_thresholds, show_table, write_table
+
+    settings = Settings.from_env()
+    rules = load_facades(settings.facades_path).perspective
+    with closing(Classifier(open_bundle(bundle or settings.bundle), settings.sessions)) as classifier:
+        lines = map_thresholds(file, classifier, rules, at=at or USUAL, method=method, text_column=text_column)
+    write_table(table, lines)
+    show_table(lines, out)
+    out.print(f"thresholds {table}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def attributes(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Bundle folder.")],
+    replicates: Annotated[int, typer.Option("--replicates", min=20, help="Resamples behind each interval.")] = 1000,
+) -> None:
+    """Figures of Perspective's attributes on Jigsaw's test comments in French, as the table of the docs."""
+    from contextlib import closing
+
+    from serving.bundle import open_bundle
+    from serving.classifier import Classifier
+    from serving.facades import load_facades
+    from training.data.cards import load_cards, pick
+    from training.evaluation.attributes import as_markdown, measure_attributes, read_comments
+
+    settings = Settings.from_env()
+    comments = read_comments(pick(load_cards(settings.datasets), "jigsaw_fr"), settings)
+    rules = load_facades(settings.facades_path).perspective
+    with closing(Classifier(open_bundle(bundle), settings.sessions)) as classifier:
+        lines = measure_attributes(classifier, rules, comments, replicates=replicates)
+        out.print(f"{classifier.manifest.name} {classifier.bundle_id}", highlight=False, soft_wrap=True)
+    out.print(as_markdown(lines), markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -78,11 +78,7 @@ class Words:
             "category_scores": {name: score or 0.0 for name, score in scores.items()},
             # Nothing was applied to what was not scored.
             "category_applied_input_types": {name: [] if score is None else ["text"] for name, score in scores.items()},
-            "vigie": {
-                "labels": verdict.scores,
-                "levels": verdict.levels,
-                "flags": {"windows": verdict.windows, "truncated": verdict.truncated},
-            },
+            "vigie": {"labels": verdict.scores, "levels": verdict.levels, "flags": verdict.flags},
         }
 
     def _flagged(self, category: Category, verdict: Verdict) -> bool:
@@ -107,6 +103,7 @@ def openai_routes(scorer: Scorer, rules: OpenAI) -> APIRouter:
         body = parse(ModerationRequest, await json_body(request))
         texts = _texts(body.input, scorer.limits.items)
         verdicts = _all_read(await scorer.score(texts), single=not isinstance(body.input, list))
+        scorer.count([{"status": "scored"} for _ in verdicts])
         words = Words(rules, scorer.classifier.manifest)
         answer = {
             "id": f"modr-{secrets.token_hex(12)}",

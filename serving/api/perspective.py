@@ -143,13 +143,14 @@ def perspective_routes(scorer: Scorer, queue: Queue, rules: Perspective) -> APIR
         whole, *parts = await scorer.score([text, *(text[begin:end] for begin, end in spans)])
         if isinstance(whole, InputError):
             raise AnalyzerError("Comment must be non-empty.", "COMMENT_EMPTY")
+        scorer.count([{"status": "scored"}])
         located = list(zip(spans, parts, strict=True)) or [((0, len(text)), whole)]
         answer = _answer(body, asked, whole, located, rules)
         trained = frozenset(scorer.classifier.manifest.keys)
         answer["vigie"] = {
             "bundle": scorer.classifier.bundle_id,
             "partial": [name for name, attribute in asked.items() if attribute.partial(trained)],
-            "flags": {"windows": whole.windows, "truncated": whole.truncated},
+            "flags": whole.flags,
         }
         return JSONResponse(answer)
 

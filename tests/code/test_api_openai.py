@@ -9,6 +9,7 @@ from house import open_house
 
 from serving.api.limits import Limits
 from serving.facades import OPENAI_CATEGORIES
+from serving.review import Quota
 
 UNSCORED = "self-harm"
 
@@ -141,6 +142,19 @@ def test_an_overloaded_service_is_a_server_error_that_says_when_to_come_back(tmp
     close()
     assert caught.value.status_code == 503
     assert caught.value.type == "server_error"
+    assert int(caught.value.response.headers["retry-after"]) > 0
+
+
+def test_a_key_that_sends_too_much_is_a_rate_limit_error(tmp_path, tiny_bundle):
+    house, close = open_house(tmp_path, tiny_bundle, quota=Quota(texts_per_minute=3))
+    _, plain = house.accounts.create_key("une plateforme", "platform")
+    with on_a_socket(house) as url:
+        client = openai.OpenAI(base_url=f"{url}/v1", api_key=plain, max_retries=0)
+        client.moderations.create(input=["a", "b"])
+        with pytest.raises(openai.RateLimitError) as caught:
+            client.moderations.create(input=["a", "b"])
+    close()
+    assert caught.value.type == "rate_limit_error"
     assert int(caught.value.response.headers["retry-after"]) > 0
 
 

@@ -18,7 +18,7 @@ from perspective import PerspectiveAPI
 
 from serving.api.limits import Limits
 from serving.api.perspective import discovery_document, sentences
-from serving.review import Role
+from serving.review import Quota, Role
 
 #: Read from labels that the tiny bundle has, and one whose label it lacks.
 SCORED, TRAINED_ELSEWHERE = "IDENTITY_ATTACK", "TOXICITY"
@@ -337,6 +337,23 @@ def test_a_full_service_is_unavailable_in_google_s_words(tmp_path, tiny_bundle):
     close()
     assert (answer.status_code, answer.json()["error"]["status"]) == (503, "UNAVAILABLE")
     assert int(answer.headers["retry-after"]) > 0
+
+
+def test_a_key_that_asks_too_often_has_exhausted_its_resource(tmp_path, tiny_bundle):
+    house, close = open_house(tmp_path, tiny_bundle, quota=Quota(requests_per_minute=1))
+    client, body = house.key(), {"comment": {"text": "a"}, "requestedAttributes": {SCORED: {}}}
+    assert client.post("/v1alpha1/comments:analyze", json=body).status_code == 200
+    answer = client.post("/v1alpha1/comments:analyze", json=body)
+    close()
+    assert (answer.status_code, answer.json()["error"]["status"]) == (429, "RESOURCE_EXHAUSTED")
+    assert int(answer.headers["retry-after"]) > 0
+
+
+def test_a_comment_in_another_language_is_scored_and_said_to_be(client):
+    text = "The meeting tomorrow has been moved to the large conference room on the second floor."
+    body = {"comment": {"text": text}, "requestedAttributes": {SCORED: {}}}
+    flags = client.post("/v1alpha1/comments:analyze", json=body).json()["vigie"]["flags"]
+    assert flags["not_french"]
 
 
 @given(st.text(alphabet=st.sampled_from("aé🙂 .!?…»\n\t"), max_size=80), st.integers(1, 5))

@@ -64,7 +64,7 @@ class Classifier:
         Returns:
             one Verdict or InputError per text, in order.
         """
-        prepared = [_checked(text) for text in texts]
+        prepared = [checked(text) for text in texts]
         readable = [text for text in prepared if isinstance(text, str)]
         windows = self._windows(readable)
         logits = self._run_all(windows)
@@ -82,10 +82,10 @@ class Classifier:
         """
         prepared = []
         for text in texts:
-            checked = _checked(text)
-            if isinstance(checked, InputError):
-                raise checked
-            prepared.append(checked)
+            found = checked(text)
+            if isinstance(found, InputError):
+                raise found
+            prepared.append(found)
         return list(self._run_all(self._windows(prepared)))
 
     def _windows(self, prepared: Sequence[str]) -> list[Windows]:
@@ -118,8 +118,8 @@ def plan_windows(ids: Sequence[int], spec: InputSpec) -> Windows:
     return Windows(parts, truncated=starts[-1] + room < len(ids))
 
 
-def _checked(text: object) -> str | InputError:
-    """The prepared text, or why it cannot be scored."""
+def checked(text: object) -> str | InputError:
+    """The prepared text, or why it cannot be scored: another type, too long, or empty once normalised."""
     if not isinstance(text, str):
         return InputError(f"text is of type {type(text).__name__}; expected a string", code="wrong_type")
     if len(text) > MAX_CODE_POINTS:

@@ -15,14 +15,17 @@ from serving.review import Queue
 from . import problems
 from .auth import Doors, Gate, caller_of
 from .cases import case_routes
+from .explaining import explaining_routes
 from .journal import Journal
 from .limits import BodyLimit, Limits
 from .meters import Meters
 from .openai import openai_routes
 from .perspective import AnalyzerError, on_analyzer_error, perspective_routes
 from .quotas import Quotas, Turnstile
+from .replay import replay_routes
 from .scoring import Scorer, scoring_routes
 from .threads import in_thread
+from .thresholds import threshold_routes
 
 
 def create_app(
@@ -44,7 +47,8 @@ def create_app(
     problems.install(app)
     known = [Depends(caller_of)]
     scorer = Scorer(classifier, secret, meters, limits)
-    app.include_router(scoring_routes(scorer), dependencies=known)
+    for routes in (scoring_routes, explaining_routes, threshold_routes, replay_routes):
+        app.include_router(routes(scorer), dependencies=known)
     app.include_router(openai_routes(scorer, facades.openai), dependencies=known)
     app.include_router(perspective_routes(scorer, queue, facades.perspective), dependencies=known)
     app.add_exception_handler(AnalyzerError, on_analyzer_error)

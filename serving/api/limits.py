@@ -22,6 +22,8 @@ class Limits:
         body: bytes of one request body.
         scoring: scoring requests that may run or wait; one more is answered 503.
         wait: seconds a scoring request may have to wait before it starts; beyond, it is answered 503.
+        explained: texts in one request whose words are weighed; each costs as many readings as it has words.
+        remembered: verdicts kept in memory by content, per worker, about 2 KiB each.
     """
 
     items: int = 2_000
@@ -29,6 +31,8 @@ class Limits:
     body: int = 8 * 1024 * 1024
     scoring: int = 64
     wait: float = 5.0
+    explained: int = 32
+    remembered: int = 10_000
 
     @classmethod
     def of(cls, settings: Settings) -> Limits:

@@ -34,6 +34,9 @@ class Meters:
             "vigie_request_seconds", "Time to answer.", ["route", "method", "status"], buckets=_BUCKETS, registry=home
         )
         self.texts = Counter("vigie_texts", "Texts read for scoring, by outcome.", ["outcome"], registry=home)
+        self.content = Counter(
+            "vigie_content", "Texts asked of the content cache: hit, repeat or miss.", ["how"], registry=home
+        )
         self.scoring = Histogram(
             "vigie_scoring_seconds", "Time to score the texts of one request.", buckets=_BUCKETS, registry=home
         )

@@ -15,8 +15,8 @@ from .problems import InvalidBody
 
 Model = TypeVar("Model", bound=BaseModel)
 
-#: What ``include`` may ask for today; excerpts of evidence (``spans``) come with explanations.
-Include = Literal["levels", "receipt"]
+#: What ``include`` may ask for.
+Include = Literal["levels", "receipt", "spans"]
 
 
 #: Characters of an item's id.
@@ -39,13 +39,13 @@ class ScoreItem(Body):
     text: InstanceOf[str]
 
 
-_ITEMS_SCHEMA = {"type": "array", "minItems": 1, "items": ScoreItem.model_json_schema()}
+ITEMS_SCHEMA = {"type": "array", "minItems": 1, "items": ScoreItem.model_json_schema()}
 
 
 class ScoreRequest(Body):
     """``POST /v1/score``. Items are checked one by one, so that a bad one never fails the others."""
 
-    items: Annotated[list[Any], Field(min_length=1), WithJsonSchema(_ITEMS_SCHEMA)]
+    items: Annotated[list[Any], Field(min_length=1), WithJsonSchema(ITEMS_SCHEMA)]
     include: list[Include] = ["levels"]
 
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
-from serving.bundle import LEVELED, OUTPUT_KEYS, Manifest, Verdict
+from serving.bundle import LEVELED, OUTPUT_KEYS, Manifest, Verdict, at_least
 from serving.bundle.errors import InputError
 from serving.bundle.faults import Culprit, pointer_to
+from serving.cache import ContentCache
 from serving.classifier import Classifier
+from serving.explain import Explanation, Occlusion
+from serving.receipts import Notary, Receipt
 
 from .admission import Admission
 from .limits import Limits
@@ -31,6 +33,11 @@ _SLICE = 32
 #: Requests scored at the same time; the classifier spreads their windows over its own sessions.
 _THREADS = 4
 
+Answer = TypeVar("Answer")
+
+#: An item of a body, or what is wrong with it.
+Item = ScoreItem | InputError
+
 
 class Scorer:
     """The classifier behind a bounded queue: scoring runs in threads, the event loop stays free."""
@@ -38,7 +45,8 @@ class Scorer:
     def __init__(self, classifier: Classifier, secret: bytes, meters: Meters, limits: Limits) -> None:
         self.classifier = classifier
         self.limits = limits
-        self._secret = secret
+        self.notary = Notary(secret)
+        self._cache = ContentCache(secret, limits.remembered, lambda how, texts: meters.content.labels(how).inc(texts))
         self._meters = meters
         self._admission = Admission(limits.scoring, limits.wait, meters)
         # Threads of its own: a long archive must not keep the database's calls from theirs.
@@ -48,30 +56,39 @@ class Scorer:
         """Judge ``texts``; an unusable one yields its error.
 
         Raises:
-            Unavailable: too many requests wait already.
+            Overloaded: they would wait too long.
+            TooMany: the key behind the request has used its texts of this minute.
         """
-        found: list[Verdict | InputError] = []
+        return await self._in_slices(partial(self._cache.score, self.classifier), texts)
+
+    async def score_anew(self, texts: Sequence[str]) -> list[Verdict | InputError]:
+        """Judge ``texts`` without what is remembered of them; raises as ``score`` does."""
+        return await self._in_slices(self.classifier.score, texts)
+
+    async def explain(self, text: str) -> Explanation:
+        """What each word of a text that can be scored weighs; as many readings as it has words. Raises likewise."""
+        occlusion = Occlusion.of(text)
+        logits = await self._in_slices(self.classifier.logits, occlusion.readings)
+        return occlusion.explain(self.classifier.manifest, logits)
+
+    async def _in_slices(self, read: Callable[[Sequence[str]], list[Answer]], texts: Sequence[str]) -> list[Answer]:
+        """What ``read`` answers of ``texts``, in threads, letting other requests through between two slices."""
+        found: list[Answer] = []
         with self._admission.request():
             await spend(len(texts))
             started = time.perf_counter()
             for first in range(0, len(texts), _SLICE):
                 part = texts[first : first + _SLICE]
                 with self._admission.reading(part):
-                    found += await anyio.to_thread.run_sync(self.classifier.score, part, limiter=self._threads)
+                    found += await anyio.to_thread.run_sync(read, part, limiter=self._threads)
             self._meters.scoring.observe(time.perf_counter() - started)
         return found
 
-    def receipt(self, text: str, verdict: Verdict) -> dict[str, Any]:
+    def receipt(self, text: str, verdict: Verdict) -> Receipt:
         """What proves later that this text got these scores from this bundle, without holding the text."""
-        digest = hmac.new(self._secret, b"receipt\0" + text.encode("utf-8", "surrogatepass"), hashlib.sha256)
-        return {
-            "text_hmac": digest.hexdigest(),
-            "bundle": self.classifier.bundle_id,
-            "scores": verdict.scores,
-            "levels": verdict.levels,
-            # int8 sessions run one window per run, so that a replay gives identical bits.
-            "exact": self.classifier.manifest.quantisation.precision == "int8",
-        }
+        # int8 sessions run one window per run, so that a replay gives identical bits.
+        exact = self.classifier.manifest.quantisation.precision == "int8"
+        return self.notary.issue(text, verdict, self.classifier.bundle_id, exact=exact)
 
     def count(self, answers: Sequence[dict[str, Any]]) -> None:
         """Add the answers to the meters, by outcome."""
@@ -86,13 +103,15 @@ def scoring_routes(scorer: Scorer) -> APIRouter:
     @routes.post("/v1/score", openapi_extra=read_body(ScoreRequest))
     async def score(request: Request) -> JSONResponse:
         """Score up to 2,000 texts. One bad item never fails the others."""
-        body = _score_request(await json_body(request), scorer.limits)
-        items = [_item(value, number) for number, value in enumerate(body.items)]
-        verdicts = iter(await scorer.score([item.text for item in items if isinstance(item, ScoreItem)]))
-        answers = [
-            _answer(number, item, item if isinstance(item, InputError) else next(verdicts), scorer, body)
-            for number, item in enumerate(items)
-        ]
+        body = parse(ScoreRequest, await json_body(request))
+        items = items_of(body.items, scorer.limits.explained if "spans" in body.include else scorer.limits.items)
+        found = await verdicts_of(scorer, items)
+        answers = answers_of(body.items, items, found)
+        for answer, item, verdict in zip(answers, items, found, strict=True):
+            if "receipt" in body.include:
+                answer["receipt"] = _receipt(scorer, item, verdict)
+            if "spans" in body.include:
+                answer["spans"] = await _spans(scorer, item, verdict)
         scorer.count(answers)
         return JSONResponse({"bundle": scorer.classifier.bundle_id, "items": answers})
 
@@ -110,41 +129,67 @@ def public_manifest(bundle_id: str, manifest: Manifest) -> dict[str, Any]:
     return {"id": bundle_id, **manifest.model_dump(mode="json", exclude={"files"})}
 
 
-def _score_request(value: object, limits: Limits) -> ScoreRequest:
-    body = parse(ScoreRequest, value)
-    if len(body.items) > limits.items:
-        detail = f"items holds {len(body.items)} texts; expected at most {limits.items}: send several requests"
+def items_of(values: Sequence[object], most: int) -> list[Item]:
+    """The items of a body, each with its own error where it has one.
+
+    Raises:
+        InvalidBody: more than ``most``.
+    """
+    if len(values) > most:
+        detail = f"items holds {len(values)} texts; expected at most {most}: send several requests"
         raise InvalidBody([Culprit(detail, "too_many_items", "/items")])
-    return body
+    return [_item(value, number) for number, value in enumerate(values)]
 
 
-def _item(value: object, number: int) -> ScoreItem | InputError:
+async def verdicts_of(scorer: Scorer, items: Sequence[Item]) -> list[Verdict | InputError]:
+    """One verdict or error for each item, in order."""
+    verdicts = iter(await scorer.score([item.text for item in items if isinstance(item, ScoreItem)]))
+    return [item if isinstance(item, InputError) else next(verdicts) for item in items]
+
+
+def answers_of(
+    values: Sequence[object], items: Sequence[Item], found: Sequence[Verdict | InputError]
+) -> list[dict[str, Any]]:
+    """The answer to each item: the same keys whether it was scored or not."""
+    triples = zip(values, items, found, strict=True)
+    return [_answer(number, *triple) for number, triple in enumerate(triples)]
+
+
+def _item(value: object, number: int) -> Item:
     try:
         return parse(ScoreItem, value, at=("items", number))
     except InvalidBody as error:
         return error
 
 
-def _answer(
-    number: int, item: ScoreItem | InputError, found: Verdict | InputError, scorer: Scorer, body: ScoreRequest
-) -> dict[str, Any]:
-    """The answer to one item: the same keys whether it was scored or not."""
+def _answer(number: int, value: object, item: Item, found: Verdict | InputError) -> dict[str, Any]:
     scored = found if isinstance(found, Verdict) else None
-    answer: dict[str, Any] = {
-        "id": _id_of(item, body.items[number], number),
+    return {
+        "id": _id_of(item, value, number),
         "status": "scored" if scored else "error",
         "labels": scored.scores if scored else dict.fromkeys(OUTPUT_KEYS),
         "levels": scored.levels if scored else dict.fromkeys(LEVELED),
         "flags": scored.flags if scored else None,
         "error": _error(found, number) if isinstance(found, InputError) else None,
     }
-    if "receipt" in body.include:
-        text = item.text if isinstance(item, ScoreItem) else ""
-        answer["receipt"] = scorer.receipt(text, scored) if scored else None
-    return answer
 
 
-def _id_of(item: ScoreItem | InputError, raw: object, number: int) -> str:
+def _receipt(scorer: Scorer, item: Item, found: Verdict | InputError) -> dict[str, Any] | None:
+    if isinstance(item, ScoreItem) and isinstance(found, Verdict):
+        return scorer.receipt(item.text, found).model_dump()
+    return None
+
+
+async def _spans(scorer: Scorer, item: Item, found: Verdict | InputError) -> list[dict[str, Any]] | None:
+    """The words that carry what is at least possible; nothing is read again where nothing is."""
+    if not (isinstance(item, ScoreItem) and isinstance(found, Verdict)):
+        return None
+    if not any(at_least(level, "possible") for level in found.levels.values()):
+        return []
+    return [span._asdict() for span in (await scorer.explain(item.text)).spans(found, LEVELED)]
+
+
+def _id_of(item: Item, raw: object, number: int) -> str:
     """The item's id; its number when it gave none, or none that can be sent back."""
     given = raw.get("id") if isinstance(raw, dict) else None
     if isinstance(item, ScoreItem):

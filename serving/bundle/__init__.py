@@ -3,7 +3,7 @@
 Knows nothing of ONNX Runtime, HTTP, queues or users: standard library, numpy and pydantic only.
 """
 
-from .curves import Curve, load_curves, save_curves
+from .curves import Curve, load_curves, reweighted, save_curves
 from .errors import (
     BundleError,
     ConfigError,
@@ -72,6 +72,7 @@ __all__ = [
     "open_bundle",
     "parse",
     "prepare",
+    "reweighted",
     "save_curves",
     "seal_bundle",
     "solve",

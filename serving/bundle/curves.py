@@ -33,6 +33,17 @@ class Curve:
             raise ValueError(f"curve arrays must share one dimension, got {self.scores.shape}, {self.labels.shape}")
 
 
+def reweighted(curve: Curve, rate: float) -> Curve:
+    """``curve`` as it would be were ``rate`` of the notices received positive (0 < rate < 1); scores stay the same.
+
+    Label shift: positives and negatives keep their own distributions of scores (Saerens et al., 2002).
+    """
+    positive = curve.labels > 0.5
+    weights = np.asarray(curve.weights, dtype=np.float64)
+    sums = np.where(positive, weights[positive].sum(), weights[~positive].sum())
+    return Curve(curve.scores, curve.labels, weights / sums * np.where(positive, rate, 1 - rate))
+
+
 def save_curves(path: Path, curves: dict[str, Curve]) -> None:
     """Write ``curves`` as one compressed ``.npz`` (float32), keys ``<label>/scores|labels|weights``."""
     arrays: dict[str, Any] = {

@@ -117,7 +117,7 @@ BODIES = [
     (b'{"items": []}', "invalid_value"),
     (b'{"items": "a"}', "wrong_type"),
     (b'{"items": [{"text": "a"}], "modele": "x"}', "unknown_field"),
-    (b'{"items": [{"text": "a"}], "include": ["spans"]}', "invalid_value"),
+    (b'{"items": [{"text": "a"}], "include": ["poids"]}', "invalid_value"),
     (b'{"items": [{"text": "a"}], "include": "levels"}', "wrong_type"),
 ]
 
@@ -131,7 +131,7 @@ def test_a_bad_body_is_a_problem(client, raw, code):
 
 
 def test_what_include_supports_is_said(client):
-    detail = client.post("/v1/score", json={"items": [{"text": "a"}], "include": ["spans"]}).json()["detail"]
+    detail = client.post("/v1/score", json={"items": [{"text": "a"}], "include": ["poids"]}).json()["detail"]
     assert "'levels'" in detail
     assert "'receipt'" in detail
     assert "'spans'" in detail

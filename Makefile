@@ -54,6 +54,9 @@ train: $(VENV)/.dev ## remake the embedded bundle (RECIPE=recherche another; REC
 constraints: ## choose the exact versions again (needs uv)
 	uv pip compile --quiet --no-annotate --no-header pyproject.toml --all-extras -o constraints.txt
 	sed -i 's/^torch==\([0-9.]*\)+cpu/torch==\1/' constraints.txt
+	@sed -i '1i # Exact versions that are tested together. Remade by `make constraints`.' constraints.txt
+	uv pip compile --quiet --no-annotate --no-header pyproject.toml --extra serving --extra traces -c constraints.txt -o requirements.txt
+	@sed -i '1i # What the service needs, exactly: the bento and the container. Remade by `make constraints`.' requirements.txt
 
 clean: ## forget environments, caches and local state
 	rm -rf $(VENV) var runs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

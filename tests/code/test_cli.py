@@ -41,6 +41,14 @@ def refused(done: subprocess.CompletedProcess[str], said: str) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_bundle_is_put_in_use_through_a_link(vigie: Program, tiny_bundle: Path, tmp_path: Path) -> None:
+    link = tmp_path / "current"
+    assert "in use: sha256:" in vigie("bundle", "use", str(tiny_bundle), VIGIE_BUNDLE=str(link)).stdout
+    assert link.resolve() == tiny_bundle.resolve()
+    refused(vigie("bundle", "use", str(tmp_path), VIGIE_BUNDLE=str(link)), "manifest.json")
+    refused(vigie("bundle", "use", str(tiny_bundle), VIGIE_BUNDLE=str(tiny_bundle)), "not a link")
+
+
 def test_a_key_is_made_listed_and_revoked(vigie: Program) -> None:
     made = vigie("key", "create", "Hotline", "--kind", "trusted_flagger").stdout.split()
     assert made[0] in vigie("key", "list").stdout

@@ -24,6 +24,25 @@ def test_a_wrong_port_is_named(value: str) -> None:
         Settings.from_env({"VIGIE_PORT": value})
 
 
+def test_zero_means_no_limit_only_where_it_may() -> None:
+    assert Settings.from_env({"VIGIE_TEXTS_PER_MINUTE": "0"}).texts_per_minute == 0
+    with pytest.raises(ConfigError, match="VIGIE_MAX_ITEMS = '0': expected a whole number from 1"):
+        Settings.from_env({"VIGIE_MAX_ITEMS": "0"})
+
+
+def test_workers_share_the_cores() -> None:
+    alone, many = Settings.from_env({}), Settings.from_env({"VIGIE_WORKERS": "200"})
+    assert (alone.workers, many.sessions) == (1, 1)
+    assert Settings.from_env({"VIGIE_WORKERS": "2", "VIGIE_SESSIONS": "7"}).sessions == 7
+
+
+def test_limits_are_those_of_the_settings_and_their_defaults_agree() -> None:
+    from serving.api.limits import Limits
+
+    assert Limits.of(Settings.from_env({})) == Limits()
+    assert Limits.of(Settings.from_env({"VIGIE_MAX_ITEMS": "7", "VIGIE_MAX_WAIT": "9"})).wait == 9.0
+
+
 def test_the_secret_is_made_once_and_private(tmp_path: Path) -> None:
     settings = Settings.from_env({"VIGIE_SECRET_FILE": str(tmp_path / "deep" / "secret")})
     with ThreadPoolExecutor(8) as pool:

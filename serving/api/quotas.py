@@ -72,7 +72,8 @@ class Quotas:
             storage = storage_from_string(store, wrap_exceptions=True)
         except ConfigurationError as error:
             scheme = store.partition("://")[0]
-            detail = f"VIGIE_QUOTA_STORE {scheme}://...: {error}; expected memory:// or redis://host:port"
+            expected = "expected memory://, or redis://host:port with its client (pip install redis)"
+            detail = f"VIGIE_QUOTA_STORE {scheme}://...: {error}; {expected}"
             raise ConfigError(detail, pointer="VIGIE_QUOTA_STORE") from None
         self._shared = not isinstance(storage, MemoryStorage)
         self._limiter = FixedWindowRateLimiter(storage)

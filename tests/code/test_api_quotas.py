@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from threading import Event
@@ -157,6 +159,17 @@ def test_what_never_fits_is_an_input_error():
 def test_an_unknown_store_is_named():
     with pytest.raises(ConfigError, match="VIGIE_QUOTA_STORE nowhere"):
         Quotas(Quota(), "nowhere://host")
+
+
+def test_workers_on_one_store_share_what_a_key_may_use():
+    pytest.importorskip("redis", reason="no Redis client; the quotas of one worker are tested above")
+    url = os.environ.get("VIGIE_TEST_REDIS_URL") or pytest.skip("no Redis server: set VIGIE_TEST_REDIS_URL")
+    first, second = (Quotas(Quota(texts_per_minute=10), url) for _ in range(2))
+    key = a_key(uuid.uuid4().hex)
+    anyio.run(first.charge, key, "texts", 6)
+    with pytest.raises(TooMany):
+        anyio.run(second.charge, key, "texts", 6)
+    anyio.run(second.charge, key, "texts", 4)
 
 
 def test_a_store_out_of_reach_limits_nobody(monkeypatch):

@@ -33,6 +33,8 @@ VARIABLES = {
     "VIGIE_CONCURRENCY": "requests of a key under way at once, per worker; 0: no limit (default: 64)",
     "VIGIE_QUOTA_STORE": "where quotas are counted: memory://, per worker, or redis://host:port (default: memory://)",
     "VIGIE_MAX_ITEMS": "texts in one scoring request (default: 2000)",
+    "VIGIE_MAX_EXPLAINED": "texts in one request whose words are weighed (default: 32)",
+    "VIGIE_REMEMBERED": "verdicts kept in memory per worker, by content; 0: none (default: 10000)",
     "VIGIE_MAX_CASES": "cases in one submission (default: 500)",
     "VIGIE_MAX_BODY": "bytes of one request body (default: 8388608)",
     "VIGIE_MAX_SCORING": "scoring requests under way per worker before others are answered 503 (default: 64)",
@@ -67,6 +69,8 @@ class Settings:
     max_body: int
     max_scoring: int
     max_wait: int
+    max_explained: int
+    remembered: int
     traces: str | None
 
     @classmethod
@@ -102,6 +106,8 @@ class Settings:
             max_body=_integer(given, "VIGIE_MAX_BODY", 8 * 1024 * 1024, 2**31),
             max_scoring=_integer(given, "VIGIE_MAX_SCORING", 64, 10**5),
             max_wait=_integer(given, "VIGIE_MAX_WAIT", 5, 3_600),
+            max_explained=_integer(given, "VIGIE_MAX_EXPLAINED", 32, 10**4),
+            remembered=_integer(given, "VIGIE_REMEMBERED", 10_000, 10**8, least=0),
             traces=given.get("VIGIE_TRACES"),
         )
 

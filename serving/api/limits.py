@@ -38,7 +38,13 @@ class Limits:
     def of(cls, settings: Settings) -> Limits:
         """The limits that the environment sets."""
         return cls(
-            settings.max_items, settings.max_cases, settings.max_body, settings.max_scoring, float(settings.max_wait)
+            items=settings.max_items,
+            cases=settings.max_cases,
+            body=settings.max_body,
+            scoring=settings.max_scoring,
+            wait=float(settings.max_wait),
+            explained=settings.max_explained,
+            remembered=settings.remembered,
         )
 
 

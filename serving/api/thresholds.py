@@ -17,7 +17,11 @@ from .schemas import Body, json_body, read_body
 from .scoring import Scorer
 from .threads import in_thread
 
-_EXAMPLE: dict[str, Any] = {"formula": "maximum recall @ precision >= 0.75", "labels": ["haine"], "population_rate": 0.05}
+_EXAMPLE: dict[str, Any] = {
+    "formula": "maximum recall @ precision >= 0.75",
+    "labels": ["haine"],
+    "population_rate": 0.05,
+}
 
 
 class ThresholdsRequest(Body):

@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import argparse
 
-from . import classifier, service
+from . import classifier, content, faithfulness, service
 
-PARTS = {"classifier": classifier.run, "service": service.run}
+PARTS = {
+    "classifier": classifier.run,
+    "service": service.run,
+    "content": content.run,
+    "faithfulness": faithfulness.run,
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="what to measure (default: all)")
-    parser.add_argument("--texts", type=int, default=60, help="texts per round of the classifier")
+    parser.add_argument("--texts", type=int, default=60, help="texts per round of the classifier, and texts explained")
     parser.add_argument("--rounds", type=int, default=5, help="rounds; the median is told")
     arguments = parser.parse_args()
     for part in arguments.parts or PARTS:

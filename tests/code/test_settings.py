@@ -41,6 +41,8 @@ def test_limits_are_those_of_the_settings_and_their_defaults_agree() -> None:
 
     assert Limits.of(Settings.from_env({})) == Limits()
     assert Limits.of(Settings.from_env({"VIGIE_MAX_ITEMS": "7", "VIGIE_MAX_WAIT": "9"})).wait == 9.0
+    assert Limits.of(Settings.from_env({"VIGIE_REMEMBERED": "0"})).remembered == 0
+    assert Limits.of(Settings.from_env({})) == Limits()
 
 
 def test_the_secret_is_made_once_and_private(tmp_path: Path) -> None:

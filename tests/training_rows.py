@@ -66,7 +66,7 @@ def recipe_table(root: Path) -> dict[str, Any]:
     table = tomllib.loads((root / "configs/train/petit.toml").read_text(encoding="utf-8"))
     branch = table["encoder"]["ngrams"]
     table["encoder"] = {"kind": "compact", "pooling": "mean", "compact": dict(COMPACT), "ngrams": branch}
-    table["encoder"]["ngrams"] |= {"buckets": 4096, "step": 2.4, "l2": 1e-6, "encoder_share": "fitted"}
+    table["encoder"]["ngrams"] |= {"buckets": 4096, "strength": 10.0, "encoder_share": "fitted"}
     table["training"] |= {"precision": "fp32", "noise": 0.0}
     table["training"] |= {"epochs": 8.0, "batch_size": 16, "max_tokens": 24, "learning_rate": 5e-3, "min_positives": 5}
     table["calibration"]["bootstrap"] = 20

@@ -236,8 +236,8 @@ def served_tokenizer(tokenizer: PreTrainedTokenizerFast) -> Tokenizer:
 class Tagger(nn.Module):
     """Encoder, pooling and one linear output per label; beside them, a branch of character n-grams where asked for.
 
-    With the branch, each learns alone: training mode gives both, shape (batch, 2, labels); otherwise the n-grams'
-    logits plus `encoder_share` of the encoder's.
+    With the branch, which is fitted on its own, training mode gives the encoder's logits alone; otherwise come the
+    n-grams' logits plus `encoder_share` of the encoder's.
 
     `forward(input_ids, attention_mask)`, both int64 of shape (batch, length), gives logits of shape (batch, labels).
     """
@@ -265,11 +265,10 @@ class Tagger(nn.Module):
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         logits: torch.Tensor = self.head(self.dropout(self._pool(hidden, attention_mask)))
-        if self.ngrams is None:
+        # A shared loss would teach the encoder nothing on the rows that the n-grams know by heart.
+        if self.ngrams is None or self.training:
             return logits
-        beside = self.ngrams(input_ids, attention_mask)
-        # Each has a loss of its own: an encoder that memorises the rows would leave a shared one nothing to teach.
-        return torch.stack((logits, beside), 1) if self.training else self.encoder_share * logits + beside
+        return self.encoder_share * logits + self.ngrams(input_ids, attention_mask)
 
     def _pool(self, hidden: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         if self.pooling == "cls":

@@ -9,7 +9,7 @@ Knows nothing of where rows come from, of calibration or of bundles. A run is on
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -36,7 +36,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from serving.bundle.errors import ConfigError, NotFound
 from serving.bundle.taxonomy import OUTPUT_KEYS, family_of
 from training.encoder import Tagger, build_encoder, load_architecture, save_architecture
-from training.ngrams import CharNgrams, inverse_document_frequency, spelling_of
+from training.ngrams import CharNgrams, fit, spelling_of
 from training.noise import disturb
 from training.recipe import NgramSection, Recipe, TrainingSection
 from training.soft import distilled, with_soft
@@ -44,6 +44,8 @@ from training.soft import distilled, with_soft
 Array = npt.NDArray[np.float32]
 
 ARCHITECTURE, CHECKPOINTS, WEIGHTS, MODEL = "architecture", "checkpoints", "model.safetensors", "model.json"
+#: Weight of the encoder's logits while epochs are compared, where the recipe has it fitted afterwards.
+START_SHARE = 0.3
 #: Weights of the encoder's logits that are tried beside the n-grams'.
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)
 #: The validation figure that early stopping follows: mean average precision over labels with enough positives.
@@ -142,14 +144,9 @@ class MaskedLoss:
         self.weight_per_row = weight_per_row
 
     def __call__(self, outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:
-        """`labels` stacks values and weights: shape (batch, 2, keys). A scalar per-batch mean comes back.
-
-        Logits of several branches, shape (batch, branches, keys), are judged each alone.
-        """
+        """`labels` stacks values and weights: shape (batch, 2, keys). A scalar per-batch mean comes back."""
         logits = outputs["logits"]
         values, weights = labels[:, 0], labels[:, 1]
-        if logits.ndim == 3:
-            values, weights = values.unsqueeze(1).expand_as(logits), weights.unsqueeze(1)
         cells = F.binary_cross_entropy_with_logits(
             logits, values, reduction="none", pos_weight=self.pos_weight.to(logits.device)
         )
@@ -193,9 +190,10 @@ def finetune(recipe: Recipe, tables: DatasetDict, out_dir: Path, *, resume: bool
         len(labels),
         pooling=recipe.encoder.pooling,
         dropout=section.head_dropout,
-        ngrams=_ngrams(recipe.encoder.ngrams, encoder.tokenizer, len(labels), train["input_ids"]),
+        ngrams=_ngrams(recipe.encoder.ngrams, encoder.tokenizer, len(labels)),
         encoder_share=_encoder_share(recipe.encoder.ngrams),
     )
+    _fit_ngrams(recipe, tagger, targets["train"].columns(labels), train["input_ids"], encoder.tokenizer.pad_token_id)
     facts: dict[str, Any] = {
         "labels": labels,
         "pooling": recipe.encoder.pooling,
@@ -239,22 +237,25 @@ def _with_share(trained: TrainedModel, share: float, texts: Sequence[str], max_t
     return predict(trained, texts, max_tokens)
 
 
-def _ngrams(
-    section: NgramSection | None, tokenizer: PreTrainedTokenizerFast, n_labels: int, rows: Iterable[Sequence[int]] = ()
-) -> CharNgrams | None:
-    """The branch that a recipe asks for, its n-grams weighted by how rare they are in `rows`."""
+def _ngrams(section: NgramSection | None, tokenizer: PreTrainedTokenizerFast, n_labels: int) -> CharNgrams | None:
+    """The branch that a recipe asks for, not yet fitted."""
     if section is None:
         return None
-    branch = CharNgrams(
-        spelling_of(tokenizer), n_labels, buckets=section.buckets, longest=section.longest, step=section.step
-    )
-    branch.idf = inverse_document_frequency(branch, rows, tokenizer.pad_token_id)
-    branch.restrain(section.l2)
-    return branch
+    return CharNgrams(spelling_of(tokenizer), n_labels, buckets=section.buckets, longest=section.longest)
+
+
+def _fit_ngrams(recipe: Recipe, tagger: Tagger, known: Targets, rows: Sequence[Sequence[int]], pad_id: int) -> None:
+    if tagger.ngrams is None or recipe.encoder.ngrams is None:
+        return
+    extra = positive_weights(known, recipe.training.pos_weight_max)
+    weights = known.weights * np.where(known.values >= 0.5, extra, np.float32(1))
+    fit(tagger.ngrams, list(rows), known.values, weights, pad_id, strength=recipe.encoder.ngrams.strength)
 
 
 def _encoder_share(section: NgramSection | None) -> float:
-    return 1.0 if section is None or section.encoder_share == "fitted" else section.encoder_share
+    if section is None:
+        return 1.0
+    return START_SHARE if section.encoder_share == "fitted" else section.encoder_share
 
 
 def _last_checkpoint(out_dir: Path) -> str:

@@ -3,16 +3,22 @@ what it means.
 
 The token ids are spelt back into bytes, so the branch sees whole words whatever the tokenizer cut, and shares parts of
 words between forms that the vocabulary keeps apart. One linear layer over n-grams weighted as TF-IDF: the strongest
-simple model on little text (docs/experiments.md), trained in the same run. Everything is an ordinary ONNX operator.
+simple model on little text (docs/experiments.md), fitted as the logistic regression it is, to its optimum, before the
+encoder is trained. Everything is an ordinary ONNX operator.
 
-Source: Weinberger et al. (2009), feature hashing; Cheng et al. (2016), wide and deep learning.
+Source: Weinberger et al. (2009), feature hashing; Cheng et al. (2016), wide and deep learning; Fan et al. (2008),
+LIBLINEAR.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
+import numpy as np
+import numpy.typing as npt
 import torch
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
 from tokenizers import decoders
 from torch import nn
 from transformers import PreTrainedTokenizerFast
@@ -32,32 +38,21 @@ class CharNgrams(nn.Module):
     lengths: torch.Tensor
     idf: torch.Tensor
 
-    def __init__(self, spelling: torch.Tensor, n_labels: int, *, buckets: int, longest: int, step: float) -> None:
-        """``spelling``: uint8 (vocabulary, LONGEST_TOKEN), byte values, 0 after the end.
-
-        ``step``: how much larger this layer's steps are than the encoder's under one learning rate.
-        """
+    def __init__(self, spelling: torch.Tensor, n_labels: int, *, buckets: int, longest: int) -> None:
+        """``spelling``: uint8 (vocabulary, LONGEST_TOKEN), byte values, 0 after the end."""
         super().__init__()
-        self.longest, self.step = longest, step
+        self.longest = longest
         self.register_buffer("spelling", spelling)
         self.register_buffer("lengths", (spelling > 0).sum(1))
         self.register_buffer("idf", torch.ones(buckets))
         self.table = nn.Embedding(buckets, n_labels)
         nn.init.zeros_(self.table.weight)
         self.bias = nn.Parameter(torch.zeros(n_labels))
-
-    def restrain(self, l2: float) -> None:
-        """Add the gradient of ``l2 * |w|^2`` while training, w being the weights as they act on a logit.
-
-        A linear layer over a million features with ten thousand rows lives by it; the optimiser's decoupled decay
-        is not the same thing under Adam.
-        """
-        weight, pull = self.table.weight, 2 * l2 * self.step**2
-        weight.register_hook(lambda gradient: gradient + pull * weight.detach())  # type: ignore[no-untyped-call]
+        self.requires_grad_(False)  # fitted, not trained
 
     def columns(self, index: Sequence[int]) -> CharNgrams:
         """The same branch answering only some labels."""
-        kept = CharNgrams(self.spelling, len(index), buckets=len(self.idf), longest=self.longest, step=self.step)
+        kept = CharNgrams(self.spelling, len(index), buckets=len(self.idf), longest=self.longest)
         kept.idf = self.idf.clone()
         kept.table.weight.data = self.table.weight.data[:, list(index)].clone()
         kept.bias.data = self.bias.data[list(index)].clone()
@@ -67,7 +62,7 @@ class CharNgrams(nn.Module):
         buckets, weights = self.grams(input_ids, attention_mask)
         summed: torch.Tensor = (self.table(buckets) * weights.unsqueeze(-1)).sum(1)
         norm = (weights * weights).sum(1, keepdim=True).clamp(min=1e-6).sqrt()
-        return self.step * (summed / norm + self.bias)
+        return summed / norm + self.bias
 
     def grams(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Bucket of each n-gram and its weight (0 where there is none), both (batch, positions x orders)."""
@@ -130,18 +125,70 @@ def _byte_signs() -> dict[str, int]:
     return {chr(byte): byte for byte in printable} | {chr(256 + n): byte for n, byte in enumerate(others)}
 
 
-def inverse_document_frequency(
-    branch: CharNgrams, rows: Iterable[Sequence[int]], pad_id: int, batch: int = 64
-) -> torch.Tensor:
+def fit(
+    branch: CharNgrams,
+    rows: Sequence[Sequence[int]],
+    values: npt.NDArray[np.float32],
+    weights: npt.NDArray[np.float32],
+    pad_id: int,
+    *,
+    strength: float,
+) -> None:
+    """Set the branch's idf, and its weights by one logistic regression per label.
+
+    Args:
+        rows: token ids of the training rows.
+        values, weights: share of positive and weight of each cell, 0 where nothing is known; shape (rows, labels).
+        strength: inverse of the L2 penalty (scikit-learn's ``C``), rows weighing one on average.
+    """
+    branch.idf = inverse_document_frequency(branch, rows, pad_id)
+    features = _features(branch, rows, pad_id)
+    scale = 1 / max(float(weights.max(axis=1).mean()), 1e-9)
+    for label in range(values.shape[1]):
+        known = weights[:, label] > 0
+        truth = values[known, label] >= 0.5
+        if truth.all() or not truth.any():
+            continue
+        model = LogisticRegression(C=strength, solver="liblinear", max_iter=200)
+        model.fit(features[known], truth, sample_weight=weights[known, label] * scale)
+        branch.table.weight.data[:, label] = torch.from_numpy(model.coef_[0]).to(branch.table.weight)
+        branch.bias.data[label] = float(model.intercept_[0])
+
+
+def _features(branch: CharNgrams, rows: Sequence[Sequence[int]], pad_id: int) -> sparse.csr_matrix:
+    """What the branch sums for each row, shape (rows, buckets)."""
+    places: list[npt.NDArray[np.int64]] = []
+    columns: list[npt.NDArray[np.int64]] = []
+    cells: list[npt.NDArray[np.float32]] = []
+    for index, (buckets, weights) in _grams_of(branch, rows, pad_id):
+        weights = weights / (weights * weights).sum(1, keepdim=True).clamp(min=1e-6).sqrt()
+        kept = weights > 0
+        places.append(index[:, None].expand_as(buckets)[kept].numpy())
+        columns.append(buckets[kept].numpy())
+        cells.append(weights[kept].numpy())
+    ij = (np.concatenate(places), np.concatenate(columns))
+    return sparse.csr_matrix((np.concatenate(cells), ij), shape=(len(rows), len(branch.idf)), dtype=np.float32)
+
+
+def _grams_of(
+    branch: CharNgrams, rows: Sequence[Sequence[int]], pad_id: int, batch: int = 64
+) -> Iterator[tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor]]]:
+    """Places of some rows, int64 (batch,), and their n-grams; rows of like length come together."""
+    order = sorted(range(len(rows)), key=lambda place: len(rows[place]))
+    branch.train()  # short rows are cut: the sums are the same
+    with torch.inference_mode():
+        for start in range(0, len(order), batch):
+            chunk = order[start : start + batch]
+            longest = max(len(rows[place]) for place in chunk)
+            ids = torch.tensor([[*rows[place], *([pad_id] * (longest - len(rows[place])))] for place in chunk])
+            mask = torch.tensor([[1] * len(rows[p]) + [0] * (longest - len(rows[p])) for p in chunk])
+            yield torch.tensor(chunk), branch.grams(ids, mask)
+
+
+def inverse_document_frequency(branch: CharNgrams, rows: Sequence[Sequence[int]], pad_id: int) -> torch.Tensor:
     """ln((1 + rows) / (1 + rows with the bucket)) + 1 of each bucket, shape (buckets,)."""
     counts = torch.zeros(len(branch.idf))
-    rows = list(rows)
-    for start in range(0, len(rows), batch):
-        chunk = rows[start : start + batch]
-        longest = max(len(row) for row in chunk)
-        ids = torch.tensor([[*row, *([pad_id] * (longest - len(row)))] for row in chunk])
-        mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in chunk])
-        buckets, weights = branch.grams(ids, mask)
+    for _, (buckets, weights) in _grams_of(branch, rows, pad_id):
         for found, weight in zip(buckets, weights, strict=True):
             counts[found[weight > 0].unique()] += 1
     return torch.log((1 + len(rows)) / (1 + counts)) + 1

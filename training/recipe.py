@@ -53,10 +53,8 @@ class NgramSection(Frozen):
     buckets: int = Field(ge=256)
     #: Longest n-gram, in bytes.
     longest: int = Field(ge=2, le=10)
-    #: How much larger its steps are than the encoder's under one learning rate.
-    step: float = Field(gt=0)
-    #: Strength of its L2 penalty.
-    l2: float = Field(ge=0)
+    #: Inverse of its L2 penalty, as scikit-learn's ``C``.
+    strength: float = Field(gt=0)
     #: Weight of the encoder's logits beside the branch's own; ``fitted`` chooses it on the validation rows.
     encoder_share: Annotated[float, Field(ge=0)] | Literal["fitted"]
 

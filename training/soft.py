@@ -63,8 +63,6 @@ class DistilledLoss:
         return (hard + self._soft(outputs["logits"], soft, soft_weights) / len(labels)) / self.weight_per_row
 
     def _soft(self, logits: torch.Tensor, soft: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-        if logits.ndim == 3:  # several branches, each judged alone
-            soft, weights = soft.unsqueeze(1).expand_as(logits), weights.unsqueeze(1)
         cells = F.binary_cross_entropy_with_logits(logits / self.temperature, soft, reduction="none")
         return self.share * self.temperature**2 * (cells * weights).sum()
 

@@ -48,7 +48,7 @@ def compact(root):
     set_seed(0)
     recipe = parse_recipe(recipe_table(root), "x")
     encoder = build_encoder(recipe.encoder, TEXTS, max_tokens=24)
-    branch = CharNgrams(spelling_of(encoder.tokenizer), 4, buckets=4096, longest=4, step=1.0)
+    branch = CharNgrams(spelling_of(encoder.tokenizer), 4, buckets=4096, longest=4)
     torch.nn.init.normal_(branch.table.weight, std=0.1)
     return Tagger(encoder.model, 4, pooling="mean", ngrams=branch).eval(), len(encoder.tokenizer)
 

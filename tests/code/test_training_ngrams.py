@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from training.encoder import Tagger, compact_encoder, compact_tokenizer
-from training.ngrams import LONGEST_TOKEN, CharNgrams, inverse_document_frequency, spelling_of
+from training.ngrams import LONGEST_TOKEN, CharNgrams, fit, inverse_document_frequency, spelling_of
 from training.recipe import CompactArchitecture
 
 TEXT = "L'été à Noël, 😀 dit-il."
@@ -24,7 +25,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 def branch(tokenizer: PreTrainedTokenizerFast, labels: int = 2) -> CharNgrams:
     torch.manual_seed(0)
-    found = CharNgrams(spelling_of(tokenizer), labels, buckets=2048, longest=4, step=1.0)
+    found = CharNgrams(spelling_of(tokenizer), labels, buckets=2048, longest=4)
     torch.nn.init.normal_(found.table.weight)
     return found.eval()
 
@@ -45,7 +46,9 @@ def test_tokens_are_spelt_back_into_the_text(tokenizer: PreTrainedTokenizerFast)
 
 @pytest.mark.parametrize("text", ["привет", "שלום", "γεια", "مرحبا", "你好", "ñandú œuvre ÿ", "🤡👏", "х а х"])
 def test_every_script_is_spelt_back(tokenizer: PreTrainedTokenizerFast, text: str) -> None:
-    assert spelt(branch(tokenizer), *ids_of(tokenizer, text)) == f" {text}"
+    read = tokenizer.backend_tokenizer.normalizer.normalize_str(text)  # look-alikes of Latin letters become Latin
+    assert spelt(branch(tokenizer), *ids_of(tokenizer, text)) == read
+    assert len(read) == len(text) + 1
 
 
 def test_a_sentencepiece_vocabulary_is_spelt_too() -> None:
@@ -100,22 +103,29 @@ def test_rare_grams_weigh_more(tokenizer: PreTrainedTokenizerFast) -> None:
     assert rare > common > 0
 
 
-def test_the_penalty_pulls_weights_to_zero(tokenizer: PreTrainedTokenizerFast) -> None:
-    found = branch(tokenizer)
-    found.restrain(0.1)
-    ids, mask = ids_of(tokenizer, TEXT)
-    (found(ids, mask).sum() * 0).backward()
-    torch.testing.assert_close(found.table.weight.grad, 0.2 * found.table.weight.detach())
+def test_the_fit_is_a_logistic_regression_that_ignores_what_is_unknown(tokenizer: PreTrainedTokenizerFast) -> None:
+    found = branch(tokenizer, labels=3)
+    texts = ["il fait beau", "il fait beau temps", "les étés passent", "les étés passent vite"] * 5
+    rows = [tokenizer(text)["input_ids"] for text in texts]
+    values = np.array([[1, 0, 0], [1, 1, 0], [0, 0, 0], [0, 1, 0]] * 5, dtype=np.float32)
+    weights = np.ones_like(values)
+    weights[2::4, 1] = weights[0::4, 1] = 0
+    before = found.table.weight[:, 1:].clone()
+    fit(found, rows, values, weights, tokenizer.pad_token_id, strength=10.0)
+    found.eval()
+    logits = torch.cat([found(*ids_of(tokenizer, text)) for text in texts[:4]])
+    assert (logits[:, 0] > 0).tolist() == [True, True, False, False]
+    torch.testing.assert_close(found.table.weight[:, 1:], before)  # one answer known, or one answer only
 
 
-def test_the_tagger_answers_with_both_and_teaches_each_alone(tokenizer: PreTrainedTokenizerFast) -> None:
+def test_the_tagger_answers_with_both_and_teaches_the_encoder_alone(tokenizer: PreTrainedTokenizerFast) -> None:
     encoder = compact_encoder(SHAPE, tokenizer)
     tagger = Tagger(encoder, 2, pooling="mean", ngrams=branch(tokenizer), encoder_share=0.5).eval()
     ids, mask = ids_of(tokenizer, TEXT)
     alone = Tagger(encoder, 2, pooling="mean").eval()
     alone.head = tagger.head
     torch.testing.assert_close(tagger(ids, mask), 0.5 * alone(ids, mask) + tagger.ngrams(ids, mask))
-    torch.testing.assert_close(tagger.train()(ids, mask), torch.stack((alone(ids, mask), tagger.ngrams(ids, mask)), 1))
+    torch.testing.assert_close(tagger.train()(ids, mask), alone(ids, mask))
 
 
 def test_long_tokens_are_cut_not_lost() -> None:

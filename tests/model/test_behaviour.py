@@ -86,7 +86,8 @@ def test_harmless_cases_that_use_the_same_words_are_mostly_spared(suites, family
 def test_ordinary_sentences_are_not_flagged(classifier, family):
     _given(classifier, family)
     levels = [verdict.levels[family] for verdict in classifier.score(ORDINARY)]
-    assert sum(level in ("tres_probable", "probable") for level in levels) <= 1
+    # A floor, not the goal (none): `vigie-train measure` counts on thousands of excerpts (docs/experiments.md).
+    assert sum(level in ("tres_probable", "probable") for level in levels) <= 2
 
 
 # Invariance
@@ -111,6 +112,21 @@ def test_spacing_and_decomposed_accents_change_nothing(classifier):
     spaced = [unicodedata.normalize("NFD", "  " + text.replace(" ", "  ") + "\n") for text in ORDINARY]
     for key in classifier.manifest.keys:
         assert (_scores(classifier, spaced, key) == _scores(classifier, ORDINARY, key)).all(), key
+
+
+@pytest.mark.parametrize(
+    "disguise",
+    [
+        lambda text: text.replace("o", "о"),
+        lambda text: "\u200b".join(text),
+        lambda text: "".join(f"{letter}\u0336" if letter.isalpha() else letter for letter in text),
+    ],
+    ids=["look-alikes", "invisible signs", "struck through"],
+)
+def test_disguises_change_nothing(classifier, disguise):
+    for key in classifier.manifest.keys:
+        changed = [disguise(text) for text in ORDINARY]
+        assert (_scores(classifier, changed, key) == _scores(classifier, ORDINARY, key)).all(), key
 
 
 def test_neighbours_change_nothing(classifier):

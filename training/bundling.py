@@ -49,8 +49,9 @@ from training.calibrate import Calibrated, calibratable, calibrate, fitting_half
 from training.card import write_card
 from training.encoder import Tagger, served_tokenizer
 from training.export import export_model, quantise
-from training.finetune import Targets, TrainedModel, targets_of
+from training.finetune import TrainedModel
 from training.recipe import Recipe
+from training.targets import Targets, targets_of
 
 Array = npt.NDArray[np.float32]
 

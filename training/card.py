@@ -12,8 +12,9 @@ import jinja2
 from datasets import DatasetDict
 
 from serving.bundle import FAMILIES, Interval, Label, Manifest, family_of
-from training.finetune import TrainedModel, targets_of
+from training.finetune import TrainedModel
 from training.recipe import Recipe
+from training.targets import targets_of
 
 _TEMPLATE = Path(__file__).with_name("card.md.jinja")
 

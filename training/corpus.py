@@ -48,15 +48,22 @@ class CorpusSection(Frozen):
     most_passes: int = Field(ge=1)
 
 
-def registers(folder: Path, section: CorpusSection) -> dict[str, Path]:
-    """File of each register.
+def registers(folder: Path | None, names: Iterable[str], wanted_by: str) -> dict[str, Path]:
+    """File of each register named by the recipe's section ``wanted_by``.
 
     Raises:
-        ConfigError: a register has no file in ``folder``.
+        ConfigError: no folder is given, or it has no file for a register.
     """
-    found = {name: folder / f"{name}.txt.xz" for name in section.shares}
+    if folder is None:
+        raise ConfigError(
+            f"{wanted_by} wants the pretraining corpus: set VIGIE_CORPUS to its folder (one REGISTER.txt.xz each), "
+            "or take the section out of the recipe"
+        )
+    found = {name: folder / f"{name}.txt.xz" for name in names}
     if missing := [path.name for path in found.values() if not path.is_file()]:
-        raise ConfigError(f"corpus {folder}: no {', '.join(missing)}; give the corpus folder with --corpus")
+        raise ConfigError(
+            f"corpus {str(folder)!r}: no {', '.join(missing)} there, which {wanted_by} names; point VIGIE_CORPUS or --corpus elsewhere"
+        )
     return found
 
 

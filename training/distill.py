@@ -19,9 +19,8 @@ import torch
 from datasets import Dataset, DatasetDict, Features, List, Value, concatenate_datasets
 
 from serving.bundle import DatasetRecord
-from serving.bundle.errors import ConfigError
 from serving.bundle.taxonomy import OUTPUT_KEYS
-from training.corpus import excerpts
+from training.corpus import excerpts, registers
 from training.data.digests import digest_of, file_sha256
 from training.data.ordinary import CORPUS, CORPUS_CLASS, CORPUS_LICENCE
 from training.finetune import collate
@@ -71,7 +70,7 @@ def teach(recipe: Recipe, tables: DatasetDict, names: Sequence[str], corpus: Pat
     """
     section = recipe.distillation
     assert section is not None  # the caller refuses a recipe without
-    files = corpus_files(section.unlabelled, corpus) if section.unlabelled else {}
+    files = registers(corpus, section.unlabelled.excerpts, "distillation.unlabelled") if section.unlabelled else {}
     teachers = [open_teacher(name, recipe) for name in names]
     texts = draw_excerpts(files, section.unlabelled, recipe.seed) if section.unlabelled else []
     done = taught(tables, teachers, texts, section)
@@ -155,25 +154,6 @@ def _without_labels(texts: Sequence[str], weight: float, features: Features) -> 
     vectors = {"target": [unknown] * len(texts), "mask": [unknown] * len(texts), "weight": [weight] * len(texts)}
     empty = {name: [""] * len(texts) for name in features if name not in known | vectors}
     return Dataset.from_dict(known | vectors | empty, features=features)
-
-
-def corpus_files(section: UnlabelledSection, folder: Path | None) -> dict[str, Path]:
-    """File of each register.
-
-    Raises:
-        ConfigError: no folder is set, or it lacks a register.
-    """
-    if folder is None:
-        raise ConfigError(
-            "distillation.unlabelled wants the pretraining corpus: set VIGIE_CORPUS to its folder "
-            "(one REGISTER.txt.xz each), or take the table out of the recipe"
-        )
-    files = {name: folder / f"{name}.txt.xz" for name in section.excerpts}
-    if missing := [path.name for path in files.values() if not path.is_file()]:
-        raise ConfigError(
-            f"VIGIE_CORPUS = {str(folder)!r}: no {', '.join(missing)} there; distillation.unlabelled names them"
-        )
-    return files
 
 
 def draw_excerpts(files: dict[str, Path], section: UnlabelledSection, seed: int) -> list[str]:

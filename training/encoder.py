@@ -268,7 +268,8 @@ class Tagger(nn.Module):
         # A shared loss would teach the encoder nothing on the rows that the n-grams know by heart.
         if self.ngrams is None or self.training:
             return logits
-        return self.encoder_share * logits + self.ngrams(input_ids, attention_mask)
+        counted: torch.Tensor = self.ngrams(input_ids, attention_mask)
+        return self.encoder_share * logits + counted
 
     def _pool(self, hidden: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         if self.pooling == "cls":

@@ -70,7 +70,7 @@ def pretrain(
     torch.manual_seed(recipe.seed)
     out.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    paths = registers(corpus, recipe.corpus)
+    paths = registers(corpus, recipe.corpus.shares, "corpus.shares")
     tokenizer = _tokenizer(recipe, paths, texts, out, resume=resume)
     mixture, held_out = _tokens(recipe, paths, texts, tokenizer, out, resume=resume)
     model = Pretrainer(recipe, tokenizer).to(device)

@@ -157,7 +157,7 @@ def pretrain_encoder(
         recipe = recipe.model_copy(update={"budget": recipe.budget.model_copy(update={"minutes": minutes})})
     if (out / CHECKPOINT).exists() and not resume:
         raise Conflict(f"{out}: already holds a run; add --resume to continue it, or --out for another folder")
-    registers(corpus, recipe.corpus)  # told before anything is prepared
+    registers(corpus, recipe.corpus.shares, "corpus.shares")  # told before anything is prepared
     texts = prepared_rows(load_recipe(Path(recipe.training_recipe)), settings, None).tables["train"]["text"]
     with tracked(f"{recipe.name}-pretrain", recipe.model_dump(mode="json"), name=out.name) as tracking:
         return pretrain(

@@ -25,7 +25,18 @@ def vigie_train(*arguments: str, cwd, env: dict[str, str] | None = None, script:
 def test_help_names_the_verbs_of_today(tmp_path):
     done = vigie_train("--help", cwd=tmp_path)
     assert done.returncode == 0
-    for verb in ("run", "pretrain", "distill", "export", "evaluate", "measure", "compare", "map-threshold", "promote", "data"):
+    for verb in (
+        "run",
+        "pretrain",
+        "distill",
+        "export",
+        "evaluate",
+        "measure",
+        "compare",
+        "map-threshold",
+        "promote",
+        "data",
+    ):
         assert f" {verb} " in done.stdout
     for verb in ("audit", "reproduce"):
         assert f" {verb} " not in done.stdout

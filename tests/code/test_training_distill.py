@@ -17,9 +17,10 @@ from training_rows import FILLER, recipe_table, tables
 from serving.bundle import OUTPUT_KEYS, ConfigError, Conflict, check_bundle
 from training.corpus import excerpts
 from training.distill import draw_excerpts, log_odds, soft_targets, taught, teach
-from training.finetune import finetune, mean_average_precision, predict, targets_of
+from training.finetune import finetune, mean_average_precision, predict
 from training.recipe import UnlabelledSection, parse_recipe
 from training.runs import export, run
+from training.targets import targets_of
 from training.teachers import open_teacher
 
 DISTILLATION = {"temperature": 2.0, "share": 0.7, "max_tokens": 24, "batch_size": 16}
@@ -129,7 +130,7 @@ def test_unlabelled_text_is_known_by_the_teacher_only(root, rows, teacher_folder
         ("professeur professeur", len(train)),
         ("corpus, étiqueté par le professeur", len(added)),
     ]
-    with pytest.raises(ConfigError, match=r"VIGIE_CORPUS.*no short\.txt\.xz"):
+    with pytest.raises(ConfigError, match=r"no short\.txt\.xz there, which distillation\.unlabelled names"):
         teach(given, rows, [str(teacher_folder)], tmp_path / "nowhere")
     with pytest.raises(ConfigError, match="set VIGIE_CORPUS"):
         teach(given, rows, [str(teacher_folder)], None)

@@ -29,9 +29,10 @@ from serving.classifier import Classifier
 from training.bundling import Origin, auc_loss, keep_labels, level_change_rate, make_bundle, special_ids
 from training.encoder import Tagger, build_encoder
 from training.export import PARITY, export_model, export_onnx, logit_gap, quantise
-from training.finetune import Targets, finetune, predict
+from training.finetune import finetune, predict
 from training.ngrams import CharNgrams, spelling_of
 from training.recipe import parse_recipe
+from training.targets import Targets
 
 TEXTS = [" ".join(FILLER), "Nous chassons le crétin ; témoignage d'hier.", "@user <url> 12 😀"] * 4
 ORIGIN = Origin(

@@ -16,17 +16,14 @@ from training.finetune import (
     SHARES,
     Disturbance,
     MaskedLoss,
-    Targets,
     collate,
     finetune,
     load_trained,
     mean_average_precision,
-    positive_weights,
     predict,
-    targets_of,
-    trainable_labels,
 )
 from training.recipe import parse_recipe
+from training.targets import Targets, positive_weights, targets_of, trainable_labels
 
 
 @pytest.fixture(scope="module")

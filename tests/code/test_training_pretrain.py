@@ -77,7 +77,7 @@ def test_a_resumed_run_goes_on_where_it_stopped(root: Path, corpus: Path, tmp_pa
 
 def test_a_missing_register_is_named(root: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"short\.txt\.xz"):
-        registers(tmp_path, tiny(root).corpus)
+        registers(tmp_path, tiny(root).corpus.shares, "corpus.shares")
 
 
 def test_tokens_are_read_again_only_as_needed(corpus: Path, root: Path) -> None:

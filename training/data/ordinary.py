@@ -16,8 +16,7 @@ from pydantic import Field
 
 from serving.bundle import FAMILIES
 from serving.bundle.config import Frozen
-from serving.bundle.errors import ConfigError
-from training.corpus import excerpts
+from training.corpus import excerpts, registers
 
 from .digests import digest_of, file_sha256
 from .examples import Example
@@ -29,6 +28,7 @@ CORPUS_CLASS = "open"
 CORPUS_LICENCE = "public domain, CC0, CC BY, CC BY-SA and Licence Ouverte, by register (docs/data.md)"
 #: ``contexte_protege`` is left unknown: a novel or a debate may well quote hatred in order to denounce it.
 _LABELS = (*FAMILIES, "toxicite", "vulgarite")
+_WANTED_BY = "data.ordinary"
 #: Excerpts passed over between two that are kept, so that one book does not fill a register.
 _STRIDE = 7
 
@@ -51,31 +51,14 @@ def ordinary_examples(section: OrdinarySection, folder: Path | None, seed: int) 
     truth = presumed_negative(_LABELS, section.presumption)
     return [
         Example(text, CORPUS, f"{CORPUS}/{name}/{number}", f"{CORPUS}/{name}/{number}", truth, register=name)
-        for name, path in corpus_files(section, folder).items()
+        for name, path in registers(folder, section.excerpts, _WANTED_BY).items()
         for number, text in enumerate(_drawn(path, section.excerpts[name], Random(f"{seed}:{CORPUS}:{name}")))
     ]
 
 
-def corpus_files(section: OrdinarySection, folder: Path | None) -> dict[str, Path]:
-    """File of each register.
-
-    Raises:
-        ConfigError: no folder is set, or it lacks a register.
-    """
-    if folder is None:
-        raise ConfigError(
-            "data.ordinary wants the pretraining corpus: set VIGIE_CORPUS to its folder (one REGISTER.txt.xz each), "
-            "or take the section out of the recipe"
-        )
-    files = {name: folder / f"{name}.txt.xz" for name in section.excerpts}
-    if missing := [path.name for path in files.values() if not path.is_file()]:
-        raise ConfigError(f"VIGIE_CORPUS = {str(folder)!r}: no {', '.join(missing)} there; data.ordinary names them")
-    return files
-
-
 def corpus_digest(section: OrdinarySection, folder: Path | None) -> str:
     """One sha256 of the registers' files that are read."""
-    return digest_of(file_sha256(path) for path in corpus_files(section, folder).values())
+    return digest_of(file_sha256(path) for path in registers(folder, section.excerpts, _WANTED_BY).values())
 
 
 def _drawn(path: Path, wanted: int, draw: Random) -> Iterator[str]:

@@ -62,7 +62,8 @@ def registers(folder: Path | None, names: Iterable[str], wanted_by: str) -> dict
     found = {name: folder / f"{name}.txt.xz" for name in names}
     if missing := [path.name for path in found.values() if not path.is_file()]:
         raise ConfigError(
-            f"corpus {str(folder)!r}: no {', '.join(missing)} there, which {wanted_by} names; point VIGIE_CORPUS or --corpus elsewhere"
+            f"corpus {str(folder)!r}: no {', '.join(missing)} there, which {wanted_by} names; "
+            "give its folder as VIGIE_CORPUS or --corpus"
         )
     return found
 

@@ -31,6 +31,7 @@ from .leakage import seal_splits
 from .ordinary import CORPUS, CORPUS_CLASS, CORPUS_LICENCE, corpus_digest, ordinary_examples
 from .recipe import OWN_CLASS, DataRecipe
 from .report import DataReport, SourceNotes, build_report, read_report, write_report
+from .second_reading import load_readings, readings_digest, reread
 from .splits import SPLITS, assign, tie
 
 __all__ = ["DataRecipe", "Prepared", "prepare"]
@@ -95,10 +96,16 @@ def _fingerprint(
             "cards": {name: file_sha256(settings.datasets / f"{name}.toml") for name in cards},
             "own": own.sha256 if own else None,
             "corpus": corpus_digest(data.ordinary, settings.corpus) if data.ordinary else None,
+            "readings": _readings_digest(data, settings),
             "judge": judge_sha256() if data.cleaning else None,
             "code": digest_of(file_sha256(path) for path in sorted(Path(__file__).parent.glob("*.py"))),
         }
     )[:24]
+
+
+def _readings_digest(data: DataRecipe, settings: Settings) -> str | None:
+    section = data.second_reading
+    return readings_digest(settings.datasets, section.sources) if section else None
 
 
 def _make(
@@ -131,6 +138,10 @@ def _read(
     notes: SourceNotes = {OWN: Counter(read=len(examples))} if own else {}
     for name, card in cards.items():
         found, notes[name] = source_examples(card, settings)
+        if data.second_reading and name in data.second_reading.sources:
+            readings = load_readings(settings.datasets, name)
+            found = reread(found, card, readings, data.second_reading.weight)
+            notes[name]["second_reading"] = len(readings)
         examples += found
     if data.ordinary:
         found = ordinary_examples(data.ordinary, settings.corpus, seed)

@@ -11,6 +11,7 @@ from serving.bundle.config import Frozen
 from .cards import OutputKey
 from .examples import OWN
 from .ordinary import CORPUS, OrdinarySection
+from .second_reading import SecondReadingSection
 
 OWN_CLASS = "own"
 
@@ -32,7 +33,7 @@ class CleaningSection(Frozen):
 
 
 class DataRecipe(Frozen):
-    """What is prepared. Complete: only ``cleaning``, ``ordinary`` and ``weights`` may be left out."""
+    """What is prepared. Complete: only ``ordinary``, ``second_reading``, ``cleaning``, ``weights`` may be left out."""
 
     #: Names of cards; their licence classes must be among the recipe's.
     sources: tuple[str, ...]
@@ -48,6 +49,8 @@ class DataRecipe(Frozen):
     temperature: Annotated[float, Field(ge=0, le=1)]
     #: Excerpts of the pretraining corpus taken for harmless; none when left out.
     ordinary: OrdinarySection | None = None
+    #: Our own second reading of public rows; none when left out.
+    second_reading: SecondReadingSection | None = None
     #: Annotations of noisy sources that are doubted; none when left out.
     cleaning: CleaningSection | None = None
     #: Factor on the rows of a source (or of "vigie", our own cases); 1 where none is given.
@@ -62,6 +65,8 @@ class DataRecipe(Frozen):
         known = {*self.sources, *([OWN] if self.own_cases else []), *([CORPUS] if self.ordinary else [])}
         if unknown := sorted(set(self.weights) - known):
             raise ValueError(f"weights.{unknown[0]}: no such source here; expected some of {', '.join(sorted(known))}")
-        if self.cleaning and (unknown := sorted(set(self.cleaning.sources) - set(self.sources))):
-            raise ValueError(f"cleaning.sources names {unknown[0]!r}; expected some of {', '.join(self.sources)}")
+        for section in ("second_reading", "cleaning"):
+            named = getattr(self, section).sources if getattr(self, section) else ()
+            if unknown := sorted(set(named) - set(self.sources)):
+                raise ValueError(f"{section}.sources names {unknown[0]!r}; expected some of {', '.join(self.sources)}")
         return self

@@ -1,0 +1,134 @@
+"""The second reading: one more annotator beside the published one, on rows that are learnt from, never on test rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from source_twins import make_twins
+
+from serving.bundle import OUTPUT_KEYS, ConfigError
+from serving.settings import Settings
+from training.data.cards import load_cards
+from training.data.examples import Example, source_examples
+from training.data.prepare import DataRecipe, prepare
+from training.data.second_reading import FOLDER, Reading, load_readings, reread
+from training.data.splits import split_of
+
+HAINE, ORIGINE, INJURE, HARCELEMENT, CONTEXTE = (
+    OUTPUT_KEYS.index(key)
+    for key in ("haine", "haine.origine", "harcelement.injure", "harcelement", "contexte_protege")
+)
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Settings:
+    return make_twins(tmp_path_factory.mktemp("twins"), root)
+
+
+def learnt(settings: Settings, name: str) -> list[Example]:
+    card = load_cards(settings.datasets)[name]
+    assert card.split is not None
+    examples, _ = source_examples(card, settings)
+    return [e for e in examples if split_of(e.group, card.split, 0.25) != "test"]
+
+
+def key_of(example: Example) -> str:
+    return example.row_id.split("/", 1)[1]
+
+
+def one(examples: list[Example], *, racist: bool) -> Example:
+    return next(e for e in examples if e.truth.mask[HAINE] == 1 and bool(e.truth.target[HAINE]) is racist)
+
+
+def test_the_reader_answers_where_nobody_had(settings: Settings) -> None:
+    card = load_cards(settings.datasets)["ftr"]
+    racist = one(learnt(settings, "ftr"), racist=True)
+    assert racist.truth.mask[INJURE] == 0
+    reading = Reading(("haine.origine", "harcelement.injure"), ("contexte_protege",))
+    (reread_row,) = reread([racist], card, {key_of(racist): reading}, 0.8)
+    assert reread_row.truth.target[[HAINE, ORIGINE, HARCELEMENT, INJURE]].tolist() == [1, 1, 1, 1]
+    assert reread_row.truth.mask[INJURE] == 1
+    assert reread_row.truth.mask[CONTEXTE] == racist.truth.mask[CONTEXTE]
+    assert reread_row.truth.weight == max(0.8, racist.truth.weight)
+    assert reread_row.text == racist.text
+
+
+def test_two_readers_who_disagree_leave_the_label_unknown(settings: Settings) -> None:
+    card = load_cards(settings.datasets)["ftr"]
+    other = one(learnt(settings, "ftr"), racist=False)
+    (reread_row,) = reread([other], card, {key_of(other): Reading(("haine.origine",), ())}, 1.0)
+    assert reread_row.truth.mask[[HAINE, ORIGINE]].tolist() == [0, 0]
+    assert reread_row.truth.mask[HARCELEMENT] == 1
+
+
+def test_rows_without_a_reading_stay_as_published(settings: Settings) -> None:
+    examples = learnt(settings, "ftr")
+    assert reread(examples, load_cards(settings.datasets)["ftr"], {}, 1.0) == examples
+
+
+def test_a_test_row_and_a_row_of_nobody_are_refused(settings: Settings) -> None:
+    card = load_cards(settings.datasets)["ftr"]
+    assert card.split is not None
+    examples, _ = source_examples(card, settings)
+    judged = next(e for e in examples if split_of(e.group, card.split, 0.25) == "test")
+    with pytest.raises(ConfigError, match="is a test row"):
+        reread(examples, card, {key_of(judged): Reading((), ())}, 1.0)
+    with pytest.raises(ConfigError, match="has no row 'nulle-part'"):
+        reread(examples, card, {"nulle-part": Reading((), ())}, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("row,labels\n1,haine\n", "expected row,labels,unknown"),
+        ("row,labels,unknown\n1,hain,\n", r":2: unknown label 'hain'.*haine"),
+        ("row,labels,unknown\n1,,\n1,,\n", ":3: row '1' is read twice"),
+        (None, "no second reading of 'ftr' here"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_line(tmp_path: Path, content: str | None, said: str) -> None:
+    if content is not None:
+        (tmp_path / FOLDER).mkdir()
+        (tmp_path / FOLDER / "ftr.csv").write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError, match=said):
+        load_readings(tmp_path, "ftr")
+
+
+def test_prepared_tables_hold_the_reading_and_follow_it(settings: Settings) -> None:
+    read = learnt(settings, "ftr")[:3]
+    folder = settings.datasets / FOLDER
+    folder.mkdir()
+    table = {
+        "sources": ("ftr",),
+        "own_cases": False,
+        "instances_per_case": 1,
+        "validation_share": 0.25,
+        "near_duplicate": 0.7,
+        "temperature": 1.0,
+        "second_reading": {"sources": ["ftr"], "weight": 1.0},
+    }
+    seen = {}
+    for label in ("harcelement.injure", "vulgarite"):
+        lines = [f"{key_of(example)},{label},haine" for example in read]
+        (folder / "ftr.csv").write_text("\n".join(["row,labels,unknown", *lines, ""]), encoding="utf-8")
+        prepared = prepare(DataRecipe.model_validate(table), settings, licence_classes=("open",), seed=13)
+        rows = [row for split in prepared.tables.values() for row in split]
+        seen[label] = {row["row_id"] for row in rows if np.array(row["target"])[OUTPUT_KEYS.index(label)] == 1}
+        assert prepared.report.sources[0].notes["second_reading"] == 3
+    assert seen["harcelement.injure"] == seen["vulgarite"] == {example.row_id for example in read}
+
+
+def test_the_recipe_names_sources_that_it_reads() -> None:
+    table = {
+        "sources": ("ftr",),
+        "own_cases": False,
+        "instances_per_case": 1,
+        "validation_share": 0.25,
+        "near_duplicate": 0.7,
+        "temperature": 1.0,
+        "second_reading": {"sources": ["mlma"], "weight": 1.0},
+    }
+    with pytest.raises(ValueError, match=r"second_reading\.sources names 'mlma'"):
+        DataRecipe.model_validate(table)

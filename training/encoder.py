@@ -108,8 +108,13 @@ def compact_tokenizer(architecture: CompactArchitecture, texts: Iterable[str]) -
     )
 
 
-#: Letters of other alphabets that pass for Latin ones.
-_LOOKALIKES = dict(zip("аеорсхуіѕјαοε", "aeopcxyisjaoe", strict=True))
+#: Lower-case letters of other alphabets, and small capitals, that pass for a Latin one: the common part of Unicode's
+#: confusables (UTS 39), and capitals' look-alikes once lower-cased.
+_LOOKALIKES = {
+    "a": "аαɑᴀ", "b": "вьβʙ", "c": "сϲᴄ", "d": "ԁɗᴅ", "e": "еєεҽᴇ", "f": "ғƒ", "g": "ɡցɢ", "h": "һհнʜ", "i": "іιıɩɪ",
+    "j": "јϳᴊ", "k": "кκᴋ", "l": "ӏɭʟ", "m": "мμᴍ", "n": "пηոɴ", "o": "оοօσᴏ", "p": "рρᴘ", "q": "ԛզ", "r": "гʀ",
+    "s": "ѕʂꜱ", "t": "тτᴛ", "u": "υսʋᴜ", "v": "ѵνᴠ", "w": "ԝωѡᴡ", "x": "хχ", "y": "уүγʏ", "z": "ᴢʐ",
+}  # fmt: skip
 #: Signs that stand for a letter between two letters.
 _LEET = {"[@4]": "a", "3": "e", "[1!|]": "i", "0": "o", "[5$]": "s"}
 _GAP = r"[ .\-_*·]"
@@ -132,7 +137,7 @@ def disguises_removed() -> list[normalizers.Normalizer]:
     """
     return [
         normalizers.Replace(Regex(r"[\p{Cf}\p{Mn}]"), ""),
-        *(normalizers.Replace(look, letter) for look, letter in _LOOKALIKES.items()),
+        *(normalizers.Replace(Regex(f"[{looks}]"), letter) for letter, looks in _LOOKALIKES.items()),
         *(normalizers.Replace(Regex(rf"(?<=\p{{L}}){sign}(?=\p{{L}})"), letter) for sign, letter in _LEET.items()),
         normalizers.Replace(Regex(_SPACED_OUT), ""),
         normalizers.Replace(Regex(r"(\p{L})(?=\1\1)"), ""),

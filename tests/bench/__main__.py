@@ -3,17 +3,19 @@
 make bench
 python -m tests.bench classifier --texts 40
 python -m tests.bench service
+python -m tests.bench peers
 """
 
 from __future__ import annotations
 
 import argparse
 
-from . import classifier, content, faithfulness, service
+from . import classifier, content, faithfulness, peers, service
 
 PARTS = {
     "classifier": classifier.run,
     "service": service.run,
+    "peers": peers.run,
     "content": content.run,
     "faithfulness": faithfulness.run,
 }

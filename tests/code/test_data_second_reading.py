@@ -13,7 +13,7 @@ from serving.settings import Settings
 from training.data.cards import load_cards
 from training.data.examples import Example, source_examples
 from training.data.prepare import DataRecipe, prepare
-from training.data.second_reading import FOLDER, Reading, load_readings, reread
+from training.data.second_reading import FOLDER, Reading, SecondReadingSection, load_readings, reread
 from training.data.splits import split_of
 
 HAINE, ORIGINE, INJURE, HARCELEMENT, CONTEXTE = (
@@ -25,6 +25,10 @@ HAINE, ORIGINE, INJURE, HARCELEMENT, CONTEXTE = (
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Settings:
     return make_twins(tmp_path_factory.mktemp("twins"), root)
+
+
+def section(weight: float = 1.0, contested: float = 0.0) -> SecondReadingSection:
+    return SecondReadingSection(sources=("ftr",), weight=weight, contested=contested)
 
 
 def learnt(settings: Settings, name: str) -> list[Example]:
@@ -47,7 +51,7 @@ def test_the_reader_answers_where_nobody_had(settings: Settings) -> None:
     racist = one(learnt(settings, "ftr"), racist=True)
     assert racist.truth.mask[INJURE] == 0
     reading = Reading(("haine.origine", "harcelement.injure"), ("contexte_protege",))
-    (reread_row,) = reread([racist], card, {key_of(racist): reading}, 0.8)
+    (reread_row,) = reread([racist], card, {key_of(racist): reading}, section(0.8))
     assert reread_row.truth.target[[HAINE, ORIGINE, HARCELEMENT, INJURE]].tolist() == [1, 1, 1, 1]
     assert reread_row.truth.mask[INJURE] == 1
     assert reread_row.truth.mask[CONTEXTE] == racist.truth.mask[CONTEXTE]
@@ -55,17 +59,31 @@ def test_the_reader_answers_where_nobody_had(settings: Settings) -> None:
     assert reread_row.text == racist.text
 
 
-def test_two_readers_who_disagree_leave_the_label_unknown(settings: Settings) -> None:
+@pytest.mark.parametrize("contested", [0.0, 0.3])
+def test_where_two_readers_disagree_little_is_left_of_the_published_answer(
+    settings: Settings, contested: float
+) -> None:
     card = load_cards(settings.datasets)["ftr"]
-    other = one(learnt(settings, "ftr"), racist=False)
-    (reread_row,) = reread([other], card, {key_of(other): Reading(("haine.origine",), ())}, 1.0)
-    assert reread_row.truth.mask[[HAINE, ORIGINE]].tolist() == [0, 0]
-    assert reread_row.truth.mask[HARCELEMENT] == 1
+    examples = learnt(settings, "ftr")
+    for racist, labels in ((True, ()), (False, ("haine.origine",))):
+        other = one(examples, racist=racist)
+        (reread_row,) = reread([other], card, {key_of(other): Reading(labels, ())}, section(contested=contested))
+        assert reread_row.truth.mask[[HAINE, ORIGINE]] == pytest.approx([contested, contested])
+        assert reread_row.truth.target[[HAINE, ORIGINE]].tolist() == [racist, racist]
+        assert reread_row.truth.mask[HARCELEMENT] == 1
+
+
+@pytest.mark.parametrize(("labels", "mask"), [((), 0), (("harcelement.menace",), 1)])
+def test_an_undecided_part_leaves_its_family_undecided(settings: Settings, labels: tuple[str, ...], mask: int) -> None:
+    card = load_cards(settings.datasets)["ftr"]
+    example = one(learnt(settings, "ftr"), racist=False)
+    (read,) = reread([example], card, {key_of(example): Reading(labels, ("harcelement.injure",))}, section())
+    assert read.truth.mask[[INJURE, HARCELEMENT]].tolist() == [0, mask]
 
 
 def test_rows_without_a_reading_stay_as_published(settings: Settings) -> None:
     examples = learnt(settings, "ftr")
-    assert reread(examples, load_cards(settings.datasets)["ftr"], {}, 1.0) == examples
+    assert reread(examples, load_cards(settings.datasets)["ftr"], {}, section()) == examples
 
 
 def test_a_test_row_and_a_row_of_nobody_are_refused(settings: Settings) -> None:
@@ -74,9 +92,9 @@ def test_a_test_row_and_a_row_of_nobody_are_refused(settings: Settings) -> None:
     examples, _ = source_examples(card, settings)
     judged = next(e for e in examples if split_of(e.group, card.split, 0.25) == "test")
     with pytest.raises(ConfigError, match="is a test row"):
-        reread(examples, card, {key_of(judged): Reading((), ())}, 1.0)
+        reread(examples, card, {key_of(judged): Reading((), ())}, section())
     with pytest.raises(ConfigError, match="has no row 'nulle-part'"):
-        reread(examples, card, {"nulle-part": Reading((), ())}, 1.0)
+        reread(examples, card, {"nulle-part": Reading((), ())}, section())
 
 
 @pytest.mark.parametrize(
@@ -107,7 +125,7 @@ def test_prepared_tables_hold_the_reading_and_follow_it(settings: Settings) -> N
         "validation_share": 0.25,
         "near_duplicate": 0.7,
         "temperature": 1.0,
-        "second_reading": {"sources": ["ftr"], "weight": 1.0},
+        "second_reading": {"sources": ["ftr"], "weight": 1.0, "contested": 0.0},
     }
     seen = {}
     for label in ("harcelement.injure", "vulgarite"):
@@ -128,7 +146,7 @@ def test_the_recipe_names_sources_that_it_reads() -> None:
         "validation_share": 0.25,
         "near_duplicate": 0.7,
         "temperature": 1.0,
-        "second_reading": {"sources": ["mlma"], "weight": 1.0},
+        "second_reading": {"sources": ["mlma"], "weight": 1.0, "contested": 0.0},
     }
     with pytest.raises(ValueError, match=r"second_reading\.sources names 'mlma'"):
         DataRecipe.model_validate(table)

@@ -140,7 +140,7 @@ def _read(
         found, notes[name] = source_examples(card, settings)
         if data.second_reading and name in data.second_reading.sources:
             readings = load_readings(settings.datasets, name)
-            found = reread(found, card, readings, data.second_reading.weight)
+            found = reread(found, card, readings, data.second_reading)
             notes[name]["second_reading"] = len(readings)
         examples += found
     if data.ordinary:

@@ -15,7 +15,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from serving.bundle import OUTPUT_KEYS, ConfigError
+from serving.bundle import OUTPUT_KEYS, ConfigError, with_parents
 from serving.bundle.config import Frozen
 from serving.bundle.errors import nearest
 
@@ -23,7 +23,7 @@ from .cards import Card
 from .digests import digest_of, file_sha256
 from .examples import Example
 from .splits import split_of
-from .truth import merge, of_case
+from .truth import Truth, merge, of_case, places
 
 #: Under ``settings.datasets``: one ``<source>.csv`` each.
 FOLDER = "second_reading"
@@ -37,14 +37,23 @@ class SecondReadingSection(Frozen):
     sources: tuple[str, ...] = Field(min_length=1)
     #: Weight of a reread row, when the card gives it less.
     weight: Annotated[float, Field(gt=0, le=1)]
+    #: What a published annotation still counts for where the reader says the contrary: 0 makes the label unknown.
+    contested: Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What the second reader says of one row: labels that hold, labels nobody can decide; the others are false."""
+    """What the second reader says of one row: labels that hold, labels nobody can decide; the others are false.
+
+    An undecided sub-label leaves its family undecided, unless another part of it holds.
+    """
 
     labels: tuple[str, ...]
     unknown: tuple[str, ...]
+
+    def truth(self, weight: float) -> Truth:
+        """The reading as targets and masks."""
+        return of_case(self.labels, with_parents(self.unknown) - with_parents(self.labels), weight)
 
 
 def load_readings(folder: Path, source: str) -> dict[str, Reading]:
@@ -75,34 +84,38 @@ def _keys(cell: str, where: str) -> tuple[str, ...]:
     return keys
 
 
-def reread(examples: Sequence[Example], card: Card, readings: Mapping[str, Reading], weight: float) -> list[Example]:
+def reread(
+    examples: Sequence[Example], card: Card, readings: Mapping[str, Reading], section: SecondReadingSection
+) -> list[Example]:
     """``examples`` of ``card``, the reader's word beside the published one.
 
-    A label on which the two disagree becomes unknown; one that only the reader annotates is the reader's.
+    A label that only the reader annotates is the reader's; one on which the two disagree keeps the published answer
+    for what ``section.contested`` leaves of it.
 
     Raises:
         ConfigError: a reading is of a test row, or of no row of the source.
     """
     left = dict(readings)
-    found = [
-        _with(example, left.pop(example.row_id.removeprefix(f"{card.name}/"), None), card, weight)
-        for example in examples
-    ]
+    found = []
+    for example in examples:
+        reading = left.pop(example.row_id.removeprefix(f"{card.name}/"), None)
+        found.append(_with(example, reading, card, section) if reading else example)
     if left:
         raise ConfigError(f"second reading of {card.name}: the source has no row {next(iter(left))!r}; remove the line")
     return found
 
 
-def _with(example: Example, reading: Reading | None, card: Card, weight: float) -> Example:
-    if reading is None:
-        return example
+def _with(example: Example, reading: Reading, card: Card, section: SecondReadingSection) -> Example:
     assert card.split is not None  # a training card has one
     if split_of(example.group, card.split, 0.0) == "test":
-        raise ConfigError(
-            f"second reading of {card.name}: {example.row_id} is a test row, judged as published; remove it"
-        )
-    merged, _ = merge([example.truth, of_case(reading.labels, reading.unknown, weight)])
-    return replace(example, truth=merged)
+        detail = f"second reading of {card.name}: {example.row_id} is a test row, judged as published; remove the line"
+        raise ConfigError(detail)
+    merged, conflicts = merge([example.truth, reading.truth(section.weight)])
+    contested = places(conflicts)
+    target, mask = merged.target.copy(), merged.mask.copy()
+    target[contested] = example.truth.target[contested]
+    mask[contested] = section.contested
+    return replace(example, truth=Truth(target, mask, merged.weight))
 
 
 def readings_digest(folder: Path, sources: Iterable[str]) -> str:

@@ -64,6 +64,9 @@ StoredRow: TypeAlias = Any
 #: 64 bits and self-numbering on both; SQLite numbers only columns declared INTEGER.
 Number = BigInteger().with_variant(Integer(), "sqlite")
 
+#: For columns added to rows that exist.
+ZERO = text("0")
+
 metadata = MetaData(naming_convention=NAMING)
 
 cases = Table(
@@ -118,6 +121,17 @@ cases = Table(
     # Whom an appeal or a second review excludes, and whether it asks for a senior.
     Column("not_by", String(64)),
     Column("senior_only", SmallInteger, nullable=False),
+    # A second analyst reads without seeing the first decision; drawn for it with this probability.
+    Column("blind", SmallInteger, nullable=False, server_default=ZERO),
+    Column("review_probability", Double),
+    # What the text is about: the family that weighs most ("" for none), its level, whether it is grave to read.
+    Column("topic", String(16), nullable=False, server_default=""),
+    Column("level", String(16)),
+    Column("grave", SmallInteger, nullable=False, server_default=ZERO),
+    # Keyed hash of the normalised text: equal texts are known again.
+    Column("fingerprint", String(64)),
+    # Id of the golden item: its own for the item, which never waits, that of the item for a copy handed out.
+    Column("golden", String(32)),
     # The end of the case's chain of events.
     Column("event_count", Integer, nullable=False),
     Column("head", String(64), nullable=False),
@@ -136,6 +150,12 @@ Index("ix_cases_due", cases.c.due_at, **_where("waiting = 1 AND due_at IS NOT NU
 Index("ix_cases_audit", cases.c.audit_key, **_where("waiting = 1 AND audit_key IS NOT NULL"))
 Index("ix_cases_pending", cases.c.created_at, **_where("pending = 1"))
 Index("ix_cases_lease", cases.c.lease_until, **_where("lease_until IS NOT NULL"))
+# For those who have had enough of grave ones, or opted out of a topic: a few probes instead of one.
+Index("ix_cases_topic", cases.c.lane, cases.c.grave, cases.c.topic, cases.c["rank"].desc(), **_where("waiting = 1"))
+Index("ix_cases_fingerprint", cases.c.fingerprint, **_where("fingerprint IS NOT NULL"))
+Index("ix_cases_reporter", cases.c.reporter, cases.c.created_at, **_where("reporter IS NOT NULL"))
+Index("ix_cases_author", cases.c.author, cases.c.created_at, **_where("author IS NOT NULL"))
+Index("ix_cases_created", cases.c.created_at)
 Index("ix_cases_target", cases.c.target, **_where("target IS NOT NULL"))
 
 events = Table(
@@ -180,6 +200,112 @@ decisions = Table(
     Column("note", Text, nullable=False),
     Column("stage", String(16), nullable=False),
     Column("bundle", String(80)),
+    # The equal case whose decision this is; null for one that a person took.
+    Column("copied_from", String(32)),
+    # What the decision overwrote in the case, for an undo.
+    Column("before", JSON(none_as_null=True)),
+)
+
+# Who is not given a case again: those who skipped it, and those who have already judged it in a double review.
+skips = Table(
+    "skips",
+    metadata,
+    Column("case_id", String(32), ForeignKey("cases.id"), primary_key=True),
+    Column("analyst", String(64), primary_key=True),
+    Column("reason", String(32), nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+notes = Table(
+    "notes",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=True),
+    Column("case_id", String(32), ForeignKey("cases.id"), nullable=False, index=True),
+    Column("analyst", String(64), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("text", Text, nullable=False),
+)
+
+# Keyed MinHash bands: two cases that share one may be near-duplicates.
+bands = Table(
+    "bands",
+    metadata,
+    Column("band", BigInteger, primary_key=True, autoincrement=False),
+    Column("case_id", String(32), ForeignKey("cases.id"), primary_key=True, index=True),
+)
+
+golden_items = Table(
+    "golden_items",
+    metadata,
+    Column("case_id", String(32), ForeignKey("cases.id"), primary_key=True),
+    Column("illegal", SmallInteger, nullable=False),
+    Column("ground", String(200)),
+    Column("action", String(200), nullable=False),
+    Column("added_by", String(64), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("retired_at", Moment),
+)
+
+# Which cases left as training rows, so that an erasure can be traced to the files.
+exports = Table(
+    "exports",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("rows", Integer, nullable=False),
+)
+
+exported = Table(
+    "exported",
+    metadata,
+    Column("case_id", String(32), ForeignKey("cases.id"), primary_key=True),
+    Column("export_id", String(32), ForeignKey("exports.id"), primary_key=True),
+)
+
+# What each analyst has read, by day of the policy's time zone.
+exposure = Table(
+    "exposure",
+    metadata,
+    Column("analyst", String(64), primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("family", String(16), primary_key=True),
+    Column("severity", String(16), primary_key=True),
+    Column("cases", Integer, nullable=False),
+    Column("words", BigInteger, nullable=False),
+)
+
+# The day of each analyst: how many grave cases, how many in a row, since when without a break.
+desks = Table(
+    "desks",
+    metadata,
+    Column("analyst", String(64), primary_key=True),
+    Column("day", String(10), nullable=False),
+    Column("grave_today", Integer, nullable=False),
+    Column("grave_in_a_row", Integer, nullable=False),
+    Column("working_since", Moment, nullable=False),
+    Column("last_at", Moment, nullable=False),
+)
+
+# What became of the reports of each reporter.
+reporters = Table(
+    "reporters",
+    metadata,
+    Column("reporter", String(64), primary_key=True),
+    Column("confirmed", Double, nullable=False),
+    Column("refuted", Double, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+# The chain of re-rankings: one link each time the open cases were placed by a changed policy.
+policy_changes = Table(
+    "policy_changes",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("prev_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
 )
 
 # Scores that others suggest for a text, kept for training; the whole row goes when retention ends.
@@ -222,6 +348,20 @@ people = Table(
     Column("created_at", Moment, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("locked_until", Moment),
+    # Second factor: the secret, and the time step of the last code accepted, so that none serves twice.
+    Column("totp_secret", String(128)),
+    Column("totp_at", BigInteger),
+    Column("settings", JSON(none_as_null=True)),
+    # Families this person does not want to be handed. Private: in no event, in no view of others.
+    Column("opt_out", JSON(none_as_null=True)),
+)
+
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("person_id", String(32), ForeignKey("people.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("used_at", Moment),
 )
 
 sessions = Table(

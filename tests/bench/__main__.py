@@ -4,18 +4,20 @@ make bench
 python -m tests.bench classifier --texts 40
 python -m tests.bench service
 python -m tests.bench peers
+python -m tests.bench embedded
 """
 
 from __future__ import annotations
 
 import argparse
 
-from . import classifier, content, faithfulness, peers, service
+from . import classifier, content, embedded, faithfulness, peers, service
 
 PARTS = {
     "classifier": classifier.run,
     "service": service.run,
     "peers": peers.run,
+    "embedded": embedded.run,
     "content": content.run,
     "faithfulness": faithfulness.run,
 }

@@ -1,4 +1,4 @@
-"""The bare ONNX Runtime loop: tokenise, run, one text a time, one thread a core. No server can do better with this file.
+"""The bare ONNX Runtime loop: tokenise, run, one text a time, one thread a core. What no server can beat.
 
 python tests/bench/bare.py BUNDLE CONCURRENCY < texts.json > outcome.json
 """

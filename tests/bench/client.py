@@ -1,4 +1,4 @@
-"""Sends requests as fast as they are answered, and tells how long each took. A process of its own, standard library only.
+"""Sends requests as fast as they are answered, and tells how long each took. Its own process, standard library only.
 
 python tests/bench/client.py < plan.json > outcome.json
 Its processor time is part of the outcome: on a small machine the client takes what the server could have used.

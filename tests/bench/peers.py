@@ -1,9 +1,9 @@
 """Vigie against other servers of the same model, end to end over HTTP: one checkpoint, the same requests, in turns.
 
 python -m tests.bench peers
-Every server has an environment of its own (var/bench, made at the first run) and all of them stand ready at the same time,
-idle but for the one that is asked. A request carries one text; Vigie's content cache is off. `bare` is what no server can
-beat: a loop that tokenises and runs our ONNX file, one text a time, on as many threads as there are cores.
+Every server has an environment of its own (var/bench, made at the first run); all of them stand ready at the same time,
+idle but for the one that is asked. A request carries one text; Vigie's content cache is off. `bare` is what no server
+can beat: a loop that tokenises and runs our ONNX file, one text a time, on as many threads as there are cores.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class Measured:
     p95: list[float] = field(default_factory=list)
     client: list[float] = field(default_factory=list)
 
-    def add(self, seconds: float, latencies: Sequence[float], client: float) -> None:
+    def add(self, texts: int, seconds: float, latencies: Sequence[float], client: float) -> None:
         """One round: how long it took, how long each answer took, the client's processor time."""
-        self.rates.append(len(latencies) / seconds)
+        self.rates.append(texts / seconds)
         self.p50.append(float(np.quantile(latencies, 0.5)))
         self.p95.append(float(np.quantile(latencies, 0.95)))
         self.client.append(client)
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
         print("all stand ready", flush=True)
         found = in_turns(askers, lognormal_texts(arguments.texts, seed=0), arguments.rounds)
     for concurrency, rows in found.items():
-        Console(width=120).print(table_of(concurrency, rows))
+        Console(width=120).print(table_of("CamemBERT-base shape over HTTP", concurrency, rows))
 
 
 def in_turns(askers: dict[str, Asker], texts: Sequence[str], rounds: int) -> Found:
@@ -73,18 +73,18 @@ def in_turns(askers: dict[str, Asker], texts: Sequence[str], rounds: int) -> Fou
     for _ in range(rounds):
         for concurrency, rows in found.items():
             for name, ask in askers.items():
-                rows[name].add(*ask(texts, concurrency))
+                rows[name].add(len(texts), *ask(texts, concurrency))
                 print(f"{name}, concurrency {concurrency}: {rows[name].rates[-1]:.1f} texts/s", file=sys.stderr)
     return found
 
 
 @contextmanager
-def asking(server: Server, made: Checkpoint) -> Iterator[Asker]:
-    """A running server and the way to ask it: a client in a process of its own."""
+def asking(server: Server, made: Checkpoint, batch: int = 1) -> Iterator[Asker]:
+    """A running server and the way to ask it, ``batch`` texts a request: a client in a process of its own."""
     with standing(server, made, HOME) as (port, headers):
 
         def ask(texts: Sequence[str], concurrency: int) -> tuple[float, list[float], float]:
-            bodies = [server.body(text) for text in texts]
+            bodies = [server.body(texts[first : first + batch]) for first in range(0, len(texts), batch)]
             plan = {"port": port, "path": server.path, "headers": headers, "bodies": bodies, "concurrency": concurrency}
             command = [sys.executable, str(HERE / "client.py")]
             told = subprocess.run(command, input=json.dumps(plan), capture_output=True, text=True, check=True)
@@ -109,15 +109,17 @@ def bare(made: Checkpoint) -> Asker:
     return ask
 
 
-def table_of(concurrency: int, rows: dict[str, Measured]) -> Table:
+def table_of(title: str, concurrency: int, rows: dict[str, Measured]) -> Table:
     """A row each: medians over the rounds; ratios within a round."""
-    title = f"CamemBERT-base shape over HTTP, concurrency {concurrency}"
-    table = Table("server", "texts/s", "vigie / it", "(range)", "p50 ms", "p95 ms", "client CPU s", title=title)
+    columns = ("server", "texts/s", "vigie / it", "(range)", "p50 ms", "p95 ms", "client CPU s")
+    table = Table(*columns, title=f"{title}, concurrency {concurrency}")
     ours = rows["vigie"].rates
     for name, found in rows.items():
         ratios = [a / b for a, b in zip(ours, found.rates, strict=True)]
         figures = (statistics.median(values) for values in (found.rates, ratios, found.p50, found.p95, found.client))
         rate, ratio, p50, p95, client = figures
         spread = f"{min(ratios):.2f}-{max(ratios):.2f}"
-        table.add_row(name, f"{rate:.1f}", f"{ratio:.2f}", spread, f"{p50 * 1e3:.0f}", f"{p95 * 1e3:.0f}", f"{client:.2f}")
+        table.add_row(
+            name, f"{rate:.1f}", f"{ratio:.2f}", spread, f"{p50 * 1e3:.1f}", f"{p95 * 1e3:.1f}", f"{client:.2f}"
+        )
     return table

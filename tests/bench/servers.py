@@ -28,24 +28,25 @@ class Server:
     Attributes:
         environment: its pinned requirements, ``peer/NAME.txt``; None: the environment that runs the bench.
         command: after the interpreter, from the checkpoint and a free port.
-        body: the request that carries one text.
+        body: the request that carries these texts; peers take one.
     """
 
     environment: str | None
     command: Callable[[Checkpoint, int], Sequence[str]]
     path: str = "/predict"
-    body: Callable[[str], dict[str, Any]] = lambda text: {"text": text}
+    body: Callable[[Sequence[str]], dict[str, Any]] = lambda texts: {"text": texts[0]}
     variables: Callable[[Checkpoint], dict[str, str]] = lambda made: {}
 
 
+VIGIE = Server(
+    None,
+    lambda made, port: ("-m", "serving.cli", "serve", "--port", str(port)),
+    "/v1/score",
+    lambda texts: {"items": [{"text": text} for text in texts]},
+    lambda made: {"VIGIE_BUNDLE": str(made.bundle), "VIGIE_REMEMBERED": "0"},
+)
 SERVERS = {
-    "vigie": Server(
-        None,
-        lambda made, port: ("-m", "serving.cli", "serve", "--port", str(port)),
-        "/v1/score",
-        lambda text: {"items": [{"text": text}]},
-        lambda made: {"VIGIE_BUNDLE": str(made.bundle), "VIGIE_REMEMBERED": "0"},
-    ),
+    "vigie": VIGIE,
     "pipeline behind FastAPI": Server(
         "pipeline", lambda made, port: (str(PEERS / "pipeline_fastapi.py"), str(made.torch), str(port))
     ),

@@ -29,10 +29,10 @@ install: $(VENV)/.dev ## everything a developer needs
 run: $(VENV)/.serving ## the service and the console on the embedded model, with a demo queue
 	$(BIN)/vigie serve --demo
 
-test: $(VENV)/.dev .chromium ## all tests, in their short forms
+test: $(VENV)/.dev .chromium .node ## all tests, in their short forms
 	$(BIN)/python -m pytest -m "not soak"
 
-soak: $(VENV)/.dev .chromium ## the full forms of the reliability tests, by hand
+soak: $(VENV)/.dev .chromium .node ## the full forms of the reliability tests, by hand
 	$(BIN)/python -m pytest -m soak --timeout=7200 -s
 
 check: $(VENV)/.dev ## format, lint, types and arrows; writes nothing
@@ -78,3 +78,9 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 .chromium:
 	@test -n "$(CHROMIUM)" || command -v chromium >/dev/null || \
 	  (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null)
+
+# Public clients of npm drive our façades where npm is; without it, their tests say that they were skipped.
+.PHONY: .node
+.node:
+	@test -d tests/node/node_modules || ! command -v npm >/dev/null || \
+	  npm ci --prefix tests/node --ignore-scripts --no-audit --no-fund --silent || true

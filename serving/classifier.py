@@ -39,8 +39,10 @@ class Windows:
 class Classifier:
     """A bundle ready to score, safe to call from many threads at once."""
 
-    def __init__(self, bundle: Bundle, sessions: int | None = None) -> None:
+    def __init__(self, bundle: Bundle, sessions: int | None = None, longest: int = MAX_CODE_POINTS) -> None:
         """Load ``bundle``; at most ``sessions`` windows run at a time (default: one per core).
+
+        A text of more than ``longest`` code points is not read.
 
         Raises:
             BundleError: the model or the tokenizer does not load, or its outputs are not the manifest's labels.
@@ -48,6 +50,7 @@ class Classifier:
         self.bundle = bundle
         self.manifest = bundle.manifest
         self.bundle_id = bundle.id
+        self._longest = longest
         self._session = _load_session(bundle)
         self._tokenizer = _load_tokenizer(bundle)
         identifier()  # loaded here, so that no text waits for it
@@ -64,7 +67,7 @@ class Classifier:
         Returns:
             one Verdict or InputError per text, in order.
         """
-        prepared = [checked(text) for text in texts]
+        prepared = [checked(text, self._longest) for text in texts]
         readable = [text for text in prepared if isinstance(text, str)]
         windows = self._windows(readable)
         logits = self._run_all(windows)
@@ -82,7 +85,7 @@ class Classifier:
         """
         prepared = []
         for text in texts:
-            found = checked(text)
+            found = checked(text, self._longest)
             if isinstance(found, InputError):
                 raise found
             prepared.append(found)
@@ -118,14 +121,12 @@ def plan_windows(ids: Sequence[int], spec: InputSpec) -> Windows:
     return Windows(parts, truncated=starts[-1] + room < len(ids))
 
 
-def checked(text: object) -> str | InputError:
+def checked(text: object, longest: int = MAX_CODE_POINTS) -> str | InputError:
     """The prepared text, or why it cannot be scored: another type, too long, or empty once normalised."""
     if not isinstance(text, str):
         return InputError(f"text is of type {type(text).__name__}; expected a string", code="wrong_type")
-    if len(text) > MAX_CODE_POINTS:
-        return InputError(
-            f"text has {len(text):,} code points; expected at most {MAX_CODE_POINTS:,}", code="text_too_long"
-        )
+    if len(text) > longest:
+        return InputError(f"text has {len(text):,} code points; expected at most {longest:,}", code="text_too_long")
     prepared = prepare(text)
     # Zero-width and other format characters alone are nothing to read.
     if not any(unicodedata.category(character) not in ("Cf", "Zs") for character in prepared):

@@ -40,9 +40,10 @@ class Lineup:
             BundleError: the champion is not sound.
         """
         self._sessions = settings.sessions
+        self._longest = settings.max_text
         self._counters = counters
         self._shadow: Shadow | None = None
-        self.champion = Champion(open_warm(settings.bundle, settings.sessions), self._observe)
+        self.champion = Champion(open_warm(settings.bundle, settings.sessions, settings.max_text), self._observe)
         counters.bundle_in_role("champion", self.champion.bundle_id, 1)
         self._watches = [Watch(settings.bundle, self._replace_champion)]
         if settings.shadow_bundle:
@@ -111,7 +112,7 @@ class Lineup:
 
     def _opened(self, role: str, path: Path, sessions: int) -> Classifier:
         try:
-            return open_warm(path, sessions, warm=role == "champion")
+            return open_warm(path, sessions, self._longest, warm=role == "champion")
         except VigieError:
             self._counters.swap(role, "refused")
             raise

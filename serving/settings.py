@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from .bundle import ConfigError, Unavailable
+from .bundle import MAX_CODE_POINTS, ConfigError, Unavailable
 
 _PACKAGE = Path(__file__).resolve().parent
 _ROOT = _PACKAGE.parent
@@ -33,6 +33,7 @@ VARIABLES = {
     "VIGIE_CONCURRENCY": "requests of a key under way at once, per worker; 0: no limit (default: 64)",
     "VIGIE_QUOTA_STORE": "where quotas are counted: memory://, per worker, or redis://host:port (default: memory://)",
     "VIGIE_MAX_ITEMS": "texts in one scoring request (default: 2000)",
+    "VIGIE_MAX_TEXT": "code points of one text to score, from 100 (default, and at most: 100000)",
     "VIGIE_MAX_EXPLAINED": "texts in one request whose words are weighed (default: 32)",
     "VIGIE_REMEMBERED": "verdicts kept in memory per worker, by content; 0: none (default: 10000)",
     "VIGIE_MAX_CASES": "cases in one submission (default: 500)",
@@ -65,6 +66,7 @@ class Settings:
     concurrency: int
     quota_store: str
     max_items: int
+    max_text: int
     max_cases: int
     max_body: int
     max_scoring: int
@@ -102,6 +104,7 @@ class Settings:
             concurrency=_integer(given, "VIGIE_CONCURRENCY", 64, 10**6, least=0),
             quota_store=given.get("VIGIE_QUOTA_STORE", "memory://"),
             max_items=_integer(given, "VIGIE_MAX_ITEMS", 2_000, 10**6),
+            max_text=_integer(given, "VIGIE_MAX_TEXT", MAX_CODE_POINTS, MAX_CODE_POINTS, least=100),
             max_cases=_integer(given, "VIGIE_MAX_CASES", 500, 10**5),
             max_body=_integer(given, "VIGIE_MAX_BODY", 8 * 1024 * 1024, 2**31),
             max_scoring=_integer(given, "VIGIE_MAX_SCORING", 64, 10**5),

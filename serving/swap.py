@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from .bundle import Bundle, BundleError, ConfigError, Verdict, VigieError, open_bundle
+from .bundle import MAX_CODE_POINTS, Bundle, BundleError, ConfigError, Verdict, VigieError, open_bundle
 from .bundle.folder import MANIFEST
 from .classifier import Classifier
 
@@ -25,15 +25,15 @@ _EVERY = 1.0
 _WARMING = ("Bonjour.", "Bonjour à tous, la réunion de demain est maintenue. " * 100)
 
 
-def open_warm(path: Path, sessions: int, *, warm: bool = True) -> Classifier:
+def open_warm(path: Path, sessions: int, longest: int = MAX_CODE_POINTS, *, warm: bool = True) -> Classifier:
     """A classifier that has already read something (unless not ``warm``), from the folder ``path`` leads to now.
 
     Raises:
         BundleError: it is not sound, or does not score a plain text.
     """
     bundle = open_bundle(_folder(path))
-    classifier = Classifier(bundle, sessions)
-    found = classifier.score(_WARMING) if warm else []
+    classifier = Classifier(bundle, sessions, longest)
+    found = classifier.score([text[:longest] for text in _WARMING]) if warm else []
     if not all(isinstance(verdict, Verdict) for verdict in found):
         classifier.close()
         raise BundleError(f"{path}: the model does not score a plain text; remake the bundle", pointer="model.onnx")

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ.update(
     HF_HUB_OFFLINE="1",
@@ -16,6 +17,10 @@ os.environ.update(
     BENTOML_DO_NOT_TRACK="true",
     TOKENIZERS_PARALLELISM="false",
 )
+
+# A slow machine is no fault: no test here is timed, hypothesis' examples included.
+settings.register_profile("vigie", deadline=None)
+settings.load_profile("vigie")
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -16,7 +16,7 @@ from house import House
 def on_a_socket(house: House) -> Iterator[str]:
     """The address of ``house``, served by uvicorn in a thread; without a final slash."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(house.app, log_level="warning", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(house.app, log_level="warning", lifespan="off", timeout_keep_alive=60))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     while not server.started:

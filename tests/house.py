@@ -20,7 +20,7 @@ from serving.api.csrf import csrf_token
 from serving.api.limits import Limits
 from serving.api.meters import Meters
 from serving.api.quotas import Quotas
-from serving.bundle import load_taxonomy, open_bundle
+from serving.bundle import MAX_CODE_POINTS, load_taxonomy, open_bundle
 from serving.classifier import Classifier
 from serving.console import Desk, Words, create_console
 from serving.facades import load_facades
@@ -110,6 +110,7 @@ def open_house(
     *,
     wrap: Callable[[Classifier], Any] = lambda same: same,
     quota: Quota | None = None,
+    longest: int = MAX_CODE_POINTS,
 ) -> tuple[House, Callable[[], None]]:
     """A house on an empty database in ``folder``, and what closes it; ``wrap`` puts something around the classifier."""
     taxonomy, policy = load_taxonomy(CONFIGS / "taxonomy.toml"), load_policy(CONFIGS / "policy.toml")
@@ -119,7 +120,7 @@ def open_house(
     # Chance never chooses: no audit draw, no ordinary case first.
     queue = Queue(engine, policy, taxonomy, SECRET, draw=lambda: 0.999)
     accounts = Accounts(engine, SECRET, policy.sign_in)
-    inner = Classifier(open_bundle(bundle), 2)
+    inner = Classifier(open_bundle(bundle), 2, longest)
     classifier = wrap(inner)
     registry = CollectorRegistry()
     meters = Meters(registry)

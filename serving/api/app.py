@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from fastapi import Depends, FastAPI
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp
 
 from serving.classifier import Classifier
 from serving.facades import Facades
 from serving.review import Queue
 
-from . import problems
+from . import document, problems
 from .auth import Doors, Gate, caller_of
 from .cases import case_routes
 from .explaining import explaining_routes
@@ -53,12 +53,21 @@ def create_app(
     app.include_router(perspective_routes(scorer, queue, facades.perspective), dependencies=known)
     app.add_exception_handler(AnalyzerError, on_analyzer_error)
     app.include_router(case_routes(queue, meters, limits, on_received), dependencies=known)
-    app.add_api_route("/metrics", _metrics_view(meters, queue), dependencies=known, include_in_schema=False)
+    app.add_api_route(
+        "/metrics",
+        _metrics_view(meters, queue),
+        dependencies=known,
+        responses=document.told(str),
+        response_class=PlainTextResponse,
+        tags=["figures"],
+    )
+    document.install(app)
     return app
 
 
 def _metrics_view(meters: Meters, queue: Queue) -> Callable[[], Awaitable[Response]]:
     async def metrics() -> Response:
+        """Figures for Prometheus: latencies by route, texts scored, cases received, scored and decided."""
         body, media_type = await in_thread(lambda: meters.exposition(queue.stats()))
         return Response(body, media_type=media_type)
 

@@ -9,28 +9,41 @@ from enum import Enum
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
+from pydantic import Field
 from starlette.responses import JSONResponse
 
+from serving import answers
+from serving.bundle.config import Frozen
 from serving.bundle.errors import InputError
 from serving.bundle.faults import pointer_to
 from serving.review import READERS, Account, Case, DecisionForm, NewCase, Queue, Role, Source, no_case
 
 from .auth import caller_of, person, submitter
+from .document import read_body, told
 from .limits import Limits
 from .meters import Meters
 from .quotas import spend
-from .schemas import Escalation, Remark, json_body, parse, read_body
+from .schemas import Escalation, Remark, json_body, parse
 from .threads import in_thread
 
 #: Figures of the queue without any case.
 WATCHERS = READERS | {Role.RESEARCHER, Role.ADMIN}
 
 
+class NewCases(Frozen):
+    """Several cases, stored all or none."""
+
+    cases: Annotated[tuple[NewCase, ...], Field(min_length=1)]
+
+
 def case_routes(queue: Queue, meters: Meters, limits: Limits, on_received: Callable[[], None]) -> APIRouter:
     """The routes of the queue; ``on_received`` is told that there may be something to score."""
     routes = APIRouter(tags=["queue"])
+    moved, remark = told(answers.CaseRow, 404, 409, 413), read_body(Remark, required=False)
 
-    @routes.post("/v1/cases", status_code=202, openapi_extra=read_body(NewCase))
+    receipts = told(answers.Received | answers.ReceivedAnswer, 409, 413, also={200: "Known already", 202: "Stored"})
+
+    @routes.post("/v1/cases", status_code=202, responses=receipts, openapi_extra=read_body(NewCase | NewCases))
     async def receive(request: Request) -> JSONResponse:
         """Store one case, or ``{"cases": [...]}`` all or nothing. Answers once it is on disk."""
         key = submitter(caller_of(request))
@@ -44,7 +57,7 @@ def case_routes(queue: Queue, meters: Meters, limits: Limits, on_received: Calla
         body = as_json(receipts[0]) if single else {"cases": as_json(receipts)}
         return JSONResponse(body, 202 if created else 200)
 
-    @routes.get("/v1/cases")
+    @routes.get("/v1/cases", responses=told(answers.Changes))
     async def changed(
         request: Request,
         changed_since: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
@@ -54,18 +67,18 @@ def case_routes(queue: Queue, meters: Meters, limits: Limits, on_received: Calla
         key_id = _scope_of(request)
         return JSONResponse(as_json(await in_thread(queue.changed_since, changed_since, limit, key_id=key_id)))
 
-    @routes.post("/v1/queue/claim")
+    @routes.post("/v1/queue/claim", responses=told(answers.Claimed, 413))
     async def claim(request: Request) -> JSONResponse:
         """The next case in claim order, under a lease; ``{"case": null}`` when the queue is empty."""
         case = await in_thread(queue.claim, person(caller_of(request), READERS))
         return JSONResponse({"case": case_json(case) if case else None})
 
-    @routes.get("/v1/cases/{case_id}")
+    @routes.get("/v1/cases/{case_id}", responses=told(answers.Case, 404))
     async def read(request: Request, case_id: str) -> JSONResponse:
         """One case with its text, verdict, decisions and events; a key reads its own."""
         return JSONResponse(case_json(await _readable(queue, request, case_id)))
 
-    @routes.post("/v1/cases/{case_id}/decision", openapi_extra=read_body(DecisionForm))
+    @routes.post("/v1/cases/{case_id}/decision", responses=moved, openapi_extra=read_body(DecisionForm))
     async def decide(request: Request, case_id: str) -> JSONResponse:
         """Close a claimed case with a finding, its ground and an action."""
         analyst = person(caller_of(request), READERS)
@@ -74,34 +87,34 @@ def case_routes(queue: Queue, meters: Meters, limits: Limits, on_received: Calla
         meters.decided.labels(str(form.illegal).lower()).inc()
         return JSONResponse(as_json(row))
 
-    @routes.post("/v1/cases/{case_id}/heartbeat")
+    @routes.post("/v1/cases/{case_id}/heartbeat", responses=told(answers.Lease, 404, 409, 413))
     async def heartbeat(request: Request, case_id: str) -> JSONResponse:
         """Keep the lease of a claimed case; answers its new end."""
         until = await in_thread(queue.heartbeat, case_id, person(caller_of(request), READERS))
         return JSONResponse({"id": case_id, "lease_until": as_json(until)})
 
-    @routes.post("/v1/cases/{case_id}/release", openapi_extra=read_body(Remark))
+    @routes.post("/v1/cases/{case_id}/release", responses=moved, openapi_extra=remark)
     async def release(request: Request, case_id: str) -> JSONResponse:
         """Give a claimed case back to the queue."""
         analyst = person(caller_of(request), READERS)
         remark = parse(Remark, await json_body(request, empty={}))
         return JSONResponse(as_json(await in_thread(queue.release, case_id, analyst, remark.note)))
 
-    @routes.post("/v1/cases/{case_id}/escalate", openapi_extra=read_body(Escalation))
+    @routes.post("/v1/cases/{case_id}/escalate", responses=moved, openapi_extra=read_body(Escalation, required=False))
     async def escalate(request: Request, case_id: str) -> JSONResponse:
         """Pass a claimed case on to a senior; ``vital`` when a life may be in danger."""
         analyst = person(caller_of(request), READERS)
         form = parse(Escalation, await json_body(request, empty={}))
         return JSONResponse(as_json(await in_thread(queue.escalate, case_id, analyst, form.note, vital=form.vital)))
 
-    @routes.post("/v1/cases/{case_id}/appeal", openapi_extra=read_body(Remark))
+    @routes.post("/v1/cases/{case_id}/appeal", responses=moved, openapi_extra=remark)
     async def appeal(request: Request, case_id: str) -> JSONResponse:
         """Contest a decision: the key that submitted the case, or a person."""
         await _readable(queue, request, case_id)
         remark = parse(Remark, await json_body(request, empty={}))
         return JSONResponse(as_json(await in_thread(queue.appeal, case_id, _actor(request), remark.note)))
 
-    @routes.get("/v1/stats")
+    @routes.get("/v1/stats", responses=told(answers.Stats))
     async def stats(request: Request) -> JSONResponse:
         """The queue in figures."""
         person(caller_of(request), WATCHERS)

@@ -9,10 +9,12 @@ from fastapi import APIRouter, Request
 from pydantic import ConfigDict, Field, WithJsonSchema
 from starlette.responses import JSONResponse
 
+from serving.answers import ExplainAnswer
 from serving.bundle import LEVELED, OUTPUT_KEYS, InputError, Manifest, Verdict
 from serving.bundle.errors import nearest
 
-from .schemas import ITEMS_SCHEMA, Body, ScoreItem, json_body, parse, read_body
+from .document import read_body, told
+from .schemas import ITEMS_SCHEMA, Body, ScoreItem, json_body, parse
 from .scoring import Item, Scorer, answers_of, items_of, verdicts_of
 
 _EXAMPLE: dict[str, Any] = {"items": [{"id": "a1", "text": "Un texte à lire."}], "labels": ["haine"]}
@@ -31,7 +33,7 @@ def explaining_routes(scorer: Scorer) -> APIRouter:
     """The route of explanations."""
     routes = APIRouter(tags=["scoring"])
 
-    @routes.post("/v1/explain", openapi_extra=read_body(ExplainRequest))
+    @routes.post("/v1/explain", responses=told(ExplainAnswer, 413), openapi_extra=read_body(ExplainRequest))
     async def explain(request: Request) -> JSONResponse:
         """Say which words carry the labels of up to 32 texts: each word is left out in turn."""
         body = parse(ExplainRequest, await json_body(request))

@@ -19,7 +19,9 @@ from serving.bundle import InputError, Manifest, Verdict, at_least, level_of
 from serving.bundle.faults import kind_of, pointer_to
 from serving.facades import Category, OpenAI
 
-from .schemas import Body, json_body, parse, read_body
+from .document import read_body, told_openai
+from .foreign import Moderation
+from .schemas import Body, json_body, parse
 from .scoring import Scorer
 
 NOT_SCORED = "Vigie-Not-Scored"
@@ -97,7 +99,7 @@ def openai_routes(scorer: Scorer, rules: OpenAI) -> APIRouter:
     """The route of the OpenAI façade."""
     routes = APIRouter(tags=["façade: OpenAI"])
 
-    @routes.post("/v1/moderations", openapi_extra=read_body(ModerationRequest))
+    @routes.post("/v1/moderations", responses=told_openai(Moderation), openapi_extra=read_body(ModerationRequest))
     async def moderations(request: Request) -> JSONResponse:
         """Classify texts into OpenAI's categories, read from our labels (docs/facade_openai.md)."""
         body = parse(ModerationRequest, await json_body(request))

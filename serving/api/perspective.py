@@ -24,7 +24,9 @@ from serving.review import Key, NewFeedback, Queue
 
 from .auth import caller_of, submitter
 from .dialects import google_error
-from .schemas import Body, json_body, parse, read_body
+from .document import read_body, told_google
+from .foreign import AnalyzeAnswer, SuggestAnswer
+from .schemas import Body, json_body, parse
 from .scoring import Scorer
 from .threads import in_thread
 
@@ -133,7 +135,9 @@ def perspective_routes(scorer: Scorer, queue: Queue, rules: Perspective) -> APIR
     """The routes of the Perspective façade."""
     routes = APIRouter(tags=["façade: Perspective"])
 
-    @routes.post("/v1alpha1/comments:analyze", openapi_extra=read_body(AnalyzeCommentRequest))
+    body = read_body(AnalyzeCommentRequest)
+
+    @routes.post("/v1alpha1/comments:analyze", responses=told_google(AnalyzeAnswer), openapi_extra=body)
     async def analyze(request: Request) -> JSONResponse:
         """Score a comment for the attributes asked (docs/facade_perspective.md)."""
         body = parse(AnalyzeCommentRequest, await json_body(request))
@@ -142,7 +146,7 @@ def perspective_routes(scorer: Scorer, queue: Queue, rules: Perspective) -> APIR
         spans = sentences(text, rules.spans) if body.span_annotations else []
         whole, *parts = await scorer.score([text, *(text[begin:end] for begin, end in spans)])
         if isinstance(whole, InputError):
-            raise AnalyzerError("Comment must be non-empty.", "COMMENT_EMPTY")
+            raise _unread(whole.code)
         scorer.count([{"status": "scored"}])
         located = list(zip(spans, parts, strict=True)) or [((0, len(text)), whole)]
         answer = _answer(body, asked, whole, located, rules)
@@ -154,7 +158,9 @@ def perspective_routes(scorer: Scorer, queue: Queue, rules: Perspective) -> APIR
         }
         return JSONResponse(answer)
 
-    @routes.post("/v1alpha1/comments:suggestscore", openapi_extra=read_body(SuggestCommentScoreRequest))
+    suggested = read_body(SuggestCommentScoreRequest)
+
+    @routes.post("/v1alpha1/comments:suggestscore", responses=told_google(SuggestAnswer), openapi_extra=suggested)
     async def suggestscore(request: Request) -> JSONResponse:
         """Keep a better score for training, with its text, until retention ends."""
         key = submitter(caller_of(request))
@@ -164,7 +170,7 @@ def perspective_routes(scorer: Scorer, queue: Queue, rules: Perspective) -> APIR
         answer = {"clientToken": body.client_token, "requestedLanguages": body.languages}
         return JSONResponse({name: value for name, value in answer.items() if value is not None})
 
-    @routes.get("/$discovery/rest")
+    @routes.get("/$discovery/rest", responses=told_google(dict[str, Any]))
     async def discovery(request: Request) -> JSONResponse:
         """The description from which Google's API clients build theirs, with this service's own address."""
         return JSONResponse(discovery_document(str(request.base_url)))
@@ -199,10 +205,17 @@ def _checked_text(body: _Comment, rules: Perspective) -> str:
         raise AnalyzerError(detail)
     text = comment.text or ""
     if not text.strip():
-        raise AnalyzerError("Comment must be non-empty.", "COMMENT_EMPTY")
+        raise _unread()
     if len(text.encode("utf-8", "surrogatepass")) > rules.comment_bytes:
-        raise AnalyzerError("Comment text too long.", "COMMENT_TOO_LONG")
+        raise _unread("text_too_long")
     return text
+
+
+def _unread(code: str = "empty_text") -> AnalyzerError:
+    """What is said of a text that was not read, by our code for the reason."""
+    if code == "text_too_long":
+        return AnalyzerError("Comment text too long.", "COMMENT_TOO_LONG")
+    return AnalyzerError("Comment must be non-empty.", "COMMENT_EMPTY")
 
 
 def _asked(body: AnalyzeCommentRequest, rules: Perspective, trained: frozenset[str]) -> dict[str, Attribute]:

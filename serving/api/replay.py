@@ -8,10 +8,12 @@ from fastapi import APIRouter, Request
 from pydantic import InstanceOf
 from starlette.responses import JSONResponse
 
+from serving.answers import Replay
 from serving.bundle import InputError, Verdict
 from serving.receipts import Receipt, require_bundle
 
-from .schemas import Body, json_body, parse, read_body
+from .document import read_body, told
+from .schemas import Body, json_body, parse
 from .scoring import Scorer
 
 
@@ -26,7 +28,7 @@ def replay_routes(scorer: Scorer) -> APIRouter:
     """The route of replays."""
     routes = APIRouter(tags=["scoring"])
 
-    @routes.post("/v1/receipts:replay", openapi_extra=read_body(ReplayRequest))
+    @routes.post("/v1/receipts:replay", responses=told(Replay, 409, 413), openapi_extra=read_body(ReplayRequest))
     async def replay(request: Request) -> JSONResponse:
         """Score the text of a receipt again, nothing remembered; 409 names the bundle when another one is needed."""
         body = parse(ReplayRequest, await json_body(request))

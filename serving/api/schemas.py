@@ -99,21 +99,3 @@ def parse(model: type[Model], value: object, *, at: tuple[str | int, ...] = ()) 
         return model.model_validate(value)
     except ValidationError as error:
         raise InvalidBody(culprits_of(error.errors(), at=at, known=model.model_fields)) from None
-
-
-def read_body(model: type[BaseModel]) -> dict[str, Any]:
-    """The OpenAPI words for a body that a route parses itself, so that every refusal has Vigie's shape."""
-    schema = model.model_json_schema()
-    content = {"application/json": {"schema": _inlined(schema, schema.get("$defs", {}))}}
-    return {"requestBody": {"required": True, "content": content}}
-
-
-def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
-    """``schema`` with its definitions in their places: inside a larger document, references to them would dangle."""
-    if isinstance(schema, list):
-        return [_inlined(part, definitions) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "$ref" in schema:
-        return _inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-    return {key: _inlined(part, definitions) for key, part in schema.items() if key != "$defs"}

@@ -12,6 +12,7 @@ import anyio.to_thread
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
+from serving.answers import BundleAnswer, ScoreAnswer
 from serving.bundle import LEVELED, OUTPUT_KEYS, Manifest, Verdict, at_least
 from serving.bundle.errors import InputError
 from serving.bundle.faults import Culprit, pointer_to
@@ -21,11 +22,12 @@ from serving.explain import Explanation, Occlusion
 from serving.receipts import Notary, Receipt
 
 from .admission import Admission
+from .document import read_body, told
 from .limits import Limits
 from .meters import Meters
 from .problems import InvalidBody
 from .quotas import spend
-from .schemas import LONGEST_ID, ScoreItem, ScoreRequest, json_body, parse, read_body
+from .schemas import LONGEST_ID, ScoreItem, ScoreRequest, json_body, parse
 
 #: Texts handed to the classifier at once: a long request lets the others through between two slices.
 _SLICE = 32
@@ -100,7 +102,7 @@ def scoring_routes(scorer: Scorer) -> APIRouter:
     """The routes of scoring."""
     routes = APIRouter(tags=["scoring"])
 
-    @routes.post("/v1/score", openapi_extra=read_body(ScoreRequest))
+    @routes.post("/v1/score", responses=told(ScoreAnswer, 413), openapi_extra=read_body(ScoreRequest))
     async def score(request: Request) -> JSONResponse:
         """Score up to 2,000 texts. One bad item never fails the others."""
         body = parse(ScoreRequest, await json_body(request))
@@ -115,8 +117,8 @@ def scoring_routes(scorer: Scorer) -> APIRouter:
         scorer.count(answers)
         return JSONResponse({"bundle": scorer.classifier.bundle_id, "items": answers})
 
-    @routes.get("/v1/bundle")
-    @routes.post("/v1/bundle")
+    @routes.get("/v1/bundle", responses=told(BundleAnswer))
+    @routes.post("/v1/bundle", responses=told(BundleAnswer, 413))
     async def bundle() -> JSONResponse:
         """What scores here: labels, operating points with intervals, figures and provenance."""
         return JSONResponse(public_manifest(scorer.classifier.bundle_id, scorer.classifier.manifest))

@@ -8,12 +8,14 @@ from fastapi import APIRouter, Request
 from pydantic import ConfigDict, Field
 from starlette.responses import JSONResponse
 
+from serving.answers import ThresholdsAnswer
 from serving.bundle import OUTPUT_KEYS, Bundle, Curve, Label, OperatingPoint, parse, reweighted, solve
 from serving.bundle.operating import Formula
 
 from . import schemas
+from .document import read_body, told
 from .explaining import known_labels
-from .schemas import Body, json_body, read_body
+from .schemas import Body, json_body
 from .scoring import Scorer
 from .threads import in_thread
 
@@ -39,7 +41,7 @@ def threshold_routes(scorer: Scorer) -> APIRouter:
     """The route of thresholds."""
     routes = APIRouter(tags=["scoring"])
 
-    @routes.post("/v1/thresholds", openapi_extra=read_body(ThresholdsRequest))
+    @routes.post("/v1/thresholds", responses=told(ThresholdsAnswer, 413), openapi_extra=read_body(ThresholdsRequest))
     async def thresholds(request: Request) -> JSONResponse:
         """Solve a formula, as in ORES, for each label; a formula that no threshold satisfies is said unattainable."""
         body = schemas.parse(ThresholdsRequest, await json_body(request))

@@ -173,6 +173,15 @@ def test_an_attribute_without_a_label_here_gets_the_error_of_another_language(go
         assert detail["languageNotSupportedByAttributeError"] == {"requestedLanguages": ["fr"], "attribute": name}
 
 
+def test_a_deployment_s_own_length_is_said_in_perspective_s_words(tmp_path, tiny_bundle):
+    house, close = open_house(tmp_path, tiny_bundle, longest=100)
+    body = {"comment": {"text": "é" * 101}, "requestedAttributes": {SCORED: {}}}
+    answer = house.key().post("/v1alpha1/comments:analyze", json=body)
+    close()
+    assert answer.status_code == 400
+    assert answer.json()["error"]["details"][0]["errorType"] == "COMMENT_TOO_LONG"
+
+
 REFUSALS = [
     ({"comment": {"text": ""}}, "COMMENT_EMPTY", "Comment must be non-empty."),
     ({"comment": {"text": " \n"}}, "COMMENT_EMPTY", "Comment must be non-empty."),

@@ -75,6 +75,18 @@ def test_texts_are_charged_whether_scored_or_sent_as_cases(opened):
     assert key.post("/v1/cases", json={"external_id": "0", "text": "a"}).status_code == 429
 
 
+def test_a_text_that_is_remembered_is_charged_like_any_other(opened):
+    """Else a quota would tell a key whether somebody else sent the same text lately."""
+    house = opened(Quota(texts_per_minute=4))
+    key, other = house.key(), house.key(KeyKind.AUTHORITY)
+    assert other.post("/v1/score", json=TEXT).status_code == 200
+    assert key.post("/v1/score", json={"items": TEXT["items"] * 3}).status_code == 200
+    assert key.post("/v1/score", json=TEXT).status_code == 200
+    figures = generate_latest(house.registry).decode()
+    assert 'vigie_content_total{how="hit"} 4.0' in figures
+    refused(key.post("/v1/score", json=TEXT), "too_many_texts")
+
+
 def test_a_refused_large_request_leaves_the_quota_to_small_ones(opened):
     key = opened(Quota(texts_per_minute=4)).key()
     three = {"items": [{"text": "a"}] * 3}

@@ -57,6 +57,15 @@ def test_what_lies_beyond_the_last_window_is_said(classifier: Classifier) -> Non
     assert verdict.truncated
 
 
+def test_a_deployment_may_read_shorter_texts_only(tiny_bundle: Path) -> None:
+    classifier = Classifier(open_bundle(tiny_bundle), 1, longest=100)
+    read, refused = classifier.score(["é" * 100, "é" * 101])
+    classifier.close()
+    assert isinstance(read, Verdict)
+    assert isinstance(refused, InputError)
+    assert (refused.code, refused.detail) == ("text_too_long", "text has 101 code points; expected at most 100")
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [("", "empty_text"), (" \n\x00", "empty_text"), ("a" * 100_001, "text_too_long"), (3, "wrong_type")],

@@ -1,4 +1,4 @@
-"""The curl commands of the façades' pages are run as they stand, on the embedded bundle, which has their labels."""
+"""The commands of the façades' and the client's pages are run as they stand, on the embedded bundle."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ import pytest
 from facade_server import on_a_socket
 from house import open_house
 
-PAGES = {"facade_openai.md": ("moderations",), "facade_perspective.md": ("analyze", "suggestscore", "discovery")}
+PAGES = {
+    "client.md": ("score",),
+    "facade_openai.md": ("moderations",),
+    "facade_perspective.md": ("analyze", "suggestscore", "discovery"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -39,3 +43,14 @@ def test_every_command_of_the_page_succeeds(root, service, name):
         )
         assert done.returncode == 0, (command.splitlines()[0], done.stdout[-300:], done.stderr[-300:])
         assert "error" not in json.loads(done.stdout)
+
+
+def test_the_client_s_page_runs_from_top_to_bottom(root, service, monkeypatch, capsys):
+    page = (root / "docs" / "client.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.S)
+    for name, value in service.items():
+        monkeypatch.setenv(name, value)
+    exec("\n".join(blocks), {})
+    said = capsys.readouterr().out
+    assert "unknown_label /labels/0" in said
+    assert said.startswith("a1 {'haine':")

@@ -35,7 +35,7 @@ def registry():
 def opened(registry):
     found = []
 
-    def make(**variables: Path) -> Lineup:
+    def make(**variables: Path | str) -> Lineup:
         settings = Settings.from_env({name: str(path) for name, path in variables.items()} | {"VIGIE_SESSIONS": "1"})
         found.append(Lineup(settings, Meters(registry)))
         return found[-1]
@@ -47,6 +47,18 @@ def opened(registry):
 
 def told(registry) -> str:
     return generate_latest(registry).decode()
+
+
+def test_every_bundle_reads_texts_as_long_as_the_setting_says(opened, bundles, tmp_path, ids):
+    link = tmp_path / "current"
+    use(link, bundles["a"])
+    lineup = opened(VIGIE_BUNDLE=link, VIGIE_MAX_TEXT="100")
+    for name in "ab":
+        use(link, bundles[name])
+        lineup.look()
+        assert lineup.champion.bundle_id == ids[name]
+        read, refused = lineup.champion.score(["é" * 100, "é" * 101])
+        assert (read.windows, refused.code) == (1, "text_too_long")
 
 
 def test_a_link_is_made_then_moved(tmp_path, bundles, ids):

@@ -30,6 +30,13 @@ def test_zero_means_no_limit_only_where_it_may() -> None:
         Settings.from_env({"VIGIE_MAX_ITEMS": "0"})
 
 
+def test_the_longest_text_may_be_lowered_never_raised() -> None:
+    assert Settings.from_env({"VIGIE_MAX_TEXT": "100"}).max_text == 100
+    for value in ("99", "100001"):
+        with pytest.raises(ConfigError, match="expected a whole number from 100 to 100000"):
+            Settings.from_env({"VIGIE_MAX_TEXT": value})
+
+
 def test_workers_share_the_cores() -> None:
     alone, many = Settings.from_env({}), Settings.from_env({"VIGIE_WORKERS": "200"})
     assert (alone.workers, many.sessions) == (1, 1)

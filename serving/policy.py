@@ -46,6 +46,13 @@ class Claims(Frozen):
     ordinary_share: Share
     due_margin_minutes: Minutes
     lease_minutes: Minutes
+    golden_share: Share
+    undo_seconds: Annotated[int, Field(ge=0, le=3600)]
+
+    @property
+    def undo(self) -> timedelta:
+        """How long a decision can be taken back by the one who took it."""
+        return timedelta(seconds=self.undo_seconds)
 
     @property
     def due_margin(self) -> timedelta:
@@ -68,6 +75,65 @@ class ReporterWeights(Frozen):
     def of(self, kind: str) -> float:
         """The weight of a key of this ``kind``."""
         return float(getattr(self, kind))
+
+
+class SecondReview(Frozen):
+    """Which decided cases a second analyst reads without seeing the decision."""
+
+    share: Share
+    uncertain_levels: tuple[str, ...]
+    uncertain_share: Share
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        for level in self.uncertain_levels:
+            _among("level", level, LEVELS)
+        return self
+
+    def share_of(self, level: str | None) -> float:
+        """The probability that a case of this level is drawn."""
+        return self.uncertain_share if level in self.uncertain_levels else self.share
+
+
+class Known(Frozen):
+    """When a text counts as seen before."""
+
+    least_words: Annotated[int, Field(ge=1)]
+    similarity: Annotated[float, Field(gt=0, le=1)]
+
+
+class Reliability(Frozen):
+    """What a reporter's past weighs, and when a campaign of reports is damped."""
+
+    prior_confirmed: Annotated[float, Field(gt=0)]
+    prior_refuted: Annotated[float, Field(gt=0)]
+    mass_reports: Annotated[int, Field(ge=2)]
+    mass_hours: Annotated[int, Field(ge=1)]
+    mass_confirmed: Share
+    mass_decided: Annotated[int, Field(ge=1)]
+    mass_weight: Weight
+
+    def weight(self, confirmed: float, refuted: float) -> float:
+        """Posterior mean of the share of confirmed reports over the prior one, within 0.5 and 2."""
+        prior = self.prior_confirmed / (self.prior_confirmed + self.prior_refuted)
+        given = self.prior_confirmed + confirmed
+        return min(max(given / (given + self.prior_refuted + refuted) / prior, 0.5), 2.0)
+
+
+class Wellbeing(Frozen):
+    """What is grave to read, how much of it a day may hold, and when a break is due."""
+
+    grave_severity: Annotated[float, Field(ge=0, le=10)]
+    grave_level: str
+    grave_in_a_row: Annotated[int, Field(ge=1)]
+    grave_per_day: Annotated[int, Field(ge=1)]
+    break_after_minutes: Minutes
+    break_minutes: Minutes
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        _among("level", self.grave_level, LEVELS)
+        return self
 
 
 class OrderKind(Frozen):
@@ -177,7 +243,11 @@ class Policy(Frozen):
     timezone: str
     rank: RankTerms
     claims: Claims
+    second_review: SecondReview
+    known: Known
     reporters: ReporterWeights
+    reliability: Reliability
+    wellbeing: Wellbeing
     orders: Annotated[tuple[OrderKind, ...], Field(alias="order", min_length=1)]
     target: Target
     vital: Vital

@@ -26,7 +26,7 @@ from serving.bundle.verdict import Verdict, at_least, level_of
 
 from .policy import OrderKind, Policy, load_policy
 
-__all__ = ["Facts", "Lane", "OrderFacts", "Policy", "Priority", "all_levels", "load_policy", "prioritise"]
+__all__ = ["Facts", "Lane", "OrderFacts", "Policy", "Priority", "Standing", "all_levels", "load_policy", "prioritise"]
 
 #: A case below this level in every family is below the queue threshold: only the audit draw looks there on purpose.
 QUEUE_LEVEL = "possible"
@@ -72,6 +72,20 @@ class OrderFacts:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """What became of earlier reports of the same reporter, and whether this one belongs to a campaign.
+
+    Attributes:
+        confirmed, refuted: decided reports; fractions are allowed.
+        campaign: reports of the window, when they are many and mostly refuted; else None.
+    """
+
+    confirmed: float = 0.0
+    refuted: float = 0.0
+    campaign: int | None = None
+
+
+@dataclass(frozen=True)
 class Facts:
     """What is known of a case besides its verdict.
 
@@ -88,6 +102,7 @@ class Facts:
     category: str | None = None
     order: OrderFacts | None = None
     escalated_vital: bool = False
+    standing: Standing | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +114,8 @@ class Priority:
         target_at: internal target for suspected terrorist content without an order.
         minutes: expected reading time.
         rank: order inside the lane, descending.
+        topic: the families at least ``possible``, joined by ``+``; empty for none. ``level``: the surest of them.
+        grave: hard to read, by the policy's ``[wellbeing]``.
         below_threshold: judged, and below ``possible`` in every family: the audit draw's population.
         reasons: the terms in French, one sentence each.
     """
@@ -110,6 +127,9 @@ class Priority:
     harm: float
     minutes: float
     rank: float
+    topic: str
+    level: str | None
+    grave: bool
     below_threshold: bool
     reasons: tuple[str, ...]
 
@@ -163,6 +183,7 @@ def prioritise(
     danger = _danger(facts, levels, policy, taxonomy)
     kind, due_at = _clock(facts.order, policy)
     target_at = None if facts.order else _target(facts, levels, policy)
+    suspected = tuple(family for family in FAMILIES if at_least(levels.get(family), QUEUE_LEVEL))
     return Priority(
         lane=_lane(facts.reporter_kind),
         vital=danger is not None,
@@ -171,7 +192,10 @@ def prioritise(
         harm=harm.value,
         minutes=minutes,
         rank=math.log(max(harm.value, _LEAST_HARM) / minutes) - age,
-        below_threshold=verdict is not None and not any(at_least(levels.get(f), QUEUE_LEVEL) for f in FAMILIES),
+        topic="+".join(suspected),
+        level=_surest(levels),
+        grave=_grave(levels, policy, taxonomy),
+        below_threshold=verdict is not None and not suspected,
         reasons=tuple(
             typeset(reason)
             for reason in (
@@ -183,6 +207,21 @@ def prioritise(
                 _age_words(facts.created_at, policy),
             )
         ),
+    )
+
+
+def _surest(levels: Mapping[str, str | None]) -> str | None:
+    """The highest level among the families."""
+    known = [level for family in FAMILIES if (level := levels.get(family))]
+    return min(known, key=LEVELS.index) if known else None
+
+
+def _grave(levels: Mapping[str, str | None], policy: Policy, taxonomy: Taxonomy) -> bool:
+    limits = policy.wellbeing
+    return any(
+        at_least(levels.get(output.key), limits.grave_level)
+        for output in taxonomy.outputs
+        if output.severity is not None and output.severity >= limits.grave_severity
     )
 
 
@@ -202,11 +241,30 @@ def _harm(
     ]
     context = 1 - policy.rank.protected_context * (scores.get("contexte_protege") or 0.0)
     reach = 1 + math.log10(1 + (facts.reach or 0))
-    reporter = policy.reporters.of(facts.reporter_kind)
+    reporter = _reporter_weight(facts, policy)
     if not known:
         return _Harm(None, None, 1.0, policy.rank.unscored_harm, 1.0, reach, reporter)
     output, score = max(known, key=lambda pair: (pair[0].severity or 0.0) * pair[1])
     return _Harm(output.title, levels.get(output.key), score, output.severity or 0.0, context, reach, reporter)
+
+
+def _reporter_weight(facts: Facts, policy: Policy) -> float:
+    """The class of the key times what the reporter's past says, within 0.5 and 2; a campaign's is its own."""
+    standing = facts.standing or Standing()
+    if standing.campaign:
+        return policy.reliability.mass_weight
+    learned = policy.reliability.weight(standing.confirmed, standing.refuted)
+    return min(max(policy.reporters.of(facts.reporter_kind) * learned, 0.5), 2.0)
+
+
+def _reporter_words(facts: Facts) -> str:
+    standing = facts.standing or Standing()
+    if standing.campaign:
+        return f" (signalement de masse : {_thousands(standing.campaign)} récents, très peu confirmés)"
+    decided = round(standing.confirmed + standing.refuted)
+    if not decided:
+        return ""
+    return f" (signaleur connu : {_thousands(round(standing.confirmed))} confirmés sur {_thousands(decided)})"
 
 
 def _danger(facts: Facts, levels: Mapping[str, str | None], policy: Policy, taxonomy: Taxonomy) -> str | None:
@@ -268,7 +326,7 @@ def _harm_words(harm: _Harm, facts: Facts, verdict: Verdict | None) -> Iterator[
         yield f"Contexte protégé : priorité abaissée de {_number(100 * (1 - harm.context), 0)} %"
     if facts.reach:
         yield f"Portée : {_thousands(facts.reach)} vues, × {_number(harm.reach)}"
-    yield f"Poids du signalement : × {_number(harm.reporter)}"
+    yield f"Poids du signalement : × {_number(harm.reporter)}{_reporter_words(facts)}"
     yield f"Préjudice estimé : {_number(harm.value)}"
 
 

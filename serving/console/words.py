@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from serving.bundle import FAMILIES, LEVELS, at_least
+from serving.bundle import FAMILIES, LEVELS, at_least, family_of
 from serving.priority import LEVEL_WORDS as LEVEL_WORDS
 
 NBSP = "\u00a0"
@@ -37,6 +37,11 @@ EVENT_WORDS = {
     "escalated": "Transmis en seconde lecture",
     "appealed": "Contesté",
     "reach_changed": "Diffusion mise à jour",
+    "skipped": "Passé à quelqu’un d’autre",
+    "reassigned": "Réattribué",
+    "undone": "Décision annulée par son auteur",
+    "noted": "Note ajoutée",
+    "known": "Texte déjà connu : même décision",
     "erased": "Texte effacé au terme de sa conservation",
 }
 
@@ -63,9 +68,14 @@ def severity_rank(severity: float) -> int:
 
 
 def suspected(levels: dict[str, str | None]) -> list[tuple[str, str]]:
-    """Families at least ``possible`` with their level, the surest first."""
-    found = [(family, level) for family in FAMILIES if (level := levels.get(family)) and at_least(level, "possible")]
+    """Families that are at least ``possible``, themselves or by one of their kinds, with that level; surest first."""
+    found = [(family, level) for family in FAMILIES if (level := _surest(levels, family))]
     return sorted(found, key=lambda pair: LEVELS.index(pair[1]))
+
+
+def _surest(levels: dict[str, str | None], family: str) -> str | None:
+    of_family = [level for key, level in levels.items() if family_of(key) == family and at_least(level, "possible")]
+    return min((level for level in of_family if level), key=LEVELS.index, default=None)
 
 
 def number(value: int) -> str:

@@ -11,7 +11,13 @@ Public surface::
         .held(analyst) -> list[CaseRow]                             what this analyst has claimed
         .heartbeat(case_id, analyst, now=None) -> datetime          the new end of the lease; Conflict when lost
         .release(case_id, analyst, note="", now=None) -> CaseRow
+        .skip(case_id, analyst, reason: SkipReason, now=None) -> CaseRow     never given to this analyst again
+        .claim_case(case_id, analyst, now=None) -> Case             a named one, under the rules of claim
+        .reassign(case_id, supervisor, to_account_id, now=None) -> CaseRow
+        .add_note(case_id, analyst, text, now=None) -> Note  .notes(case_id) -> list[Note]
         .decide(case_id, analyst, form: DecisionForm, now=None) -> CaseRow
+        .undo(case_id, analyst, now=None) -> CaseRow                within policy.claims.undo_seconds
+        .agreement(since) -> Agreement(alpha, pairs, low, high)     of blind double readings
         .escalate(case_id, analyst, note="", *, vital=False, now=None) -> CaseRow
         .appeal(case_id, by: Account | Source, note="", now=None) -> CaseRow
         .change_reach(case_id, reach, by: Account | Source, now=None) -> CaseRow
@@ -43,6 +49,7 @@ from .records import (
     READERS,
     SENIORS,
     Account,
+    Agreement,
     BadEvent,
     Case,
     CaseRow,
@@ -54,10 +61,12 @@ from .records import (
     Feedback,
     Key,
     KeyKind,
+    Note,
     Quota,
     Received,
     Role,
     Session,
+    SkipReason,
     Source,
     State,
     Stats,
@@ -70,6 +79,7 @@ __all__ = [
     "SENIORS",
     "Account",
     "Accounts",
+    "Agreement",
     "BadEvent",
     "Case",
     "CaseRow",
@@ -84,6 +94,7 @@ __all__ = [
     "KeyKind",
     "NewCase",
     "NewFeedback",
+    "Note",
     "Notice",
     "Order",
     "Queue",
@@ -92,6 +103,7 @@ __all__ = [
     "Reporter",
     "Role",
     "Session",
+    "SkipReason",
     "Source",
     "State",
     "Stats",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from sqlalchemy import Connection, literal_column, select
+from sqlalchemy import ColumnElement, Connection, literal_column, select, true
 
 from .tables import StoredRow, cases
 
@@ -21,14 +21,23 @@ WINDOW = 64
 _POOL = (cases.c.waiting == literal_column("1"), cases.c.audit_key.is_not(None))
 
 
-def draw_audit(connection: Connection, draw: Callable[[], float]) -> Iterator[tuple[StoredRow, float]]:
-    """At most one case, locked, and its probability in this draw; none when the pool is empty or it was just taken."""
+def draw_audit(
+    connection: Connection, draw: Callable[[], float], open_to: ColumnElement[bool] | None = None
+) -> Iterator[tuple[StoredRow, float]]:
+    """At most one case, locked, and its probability in this draw; none when the pool is empty or it was just taken.
+
+    A case that is not ``open_to`` whoever draws is not handed out, so the probabilities of the others stay as stated.
+    """
     following = _keys_from(connection, draw())
     if not following:
         return
     picked = following[int(draw() * len(following))]
     probability = 1 / len(following) if len(following) < WINDOW else _arc(connection, picked.audit_key) / WINDOW
-    query = select(cases).where(cases.c.id == picked.id, *_POOL).with_for_update(skip_locked=True)
+    query = (
+        select(cases)
+        .where(cases.c.id == picked.id, *_POOL, true() if open_to is None else open_to)
+        .with_for_update(skip_locked=True)
+    )
     yield from ((case, probability) for case in connection.execute(query))
 
 

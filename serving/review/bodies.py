@@ -107,6 +107,25 @@ class DecisionForm(Frozen):
     note: Long = ""
 
 
+class NoteForm(Frozen):
+    """What an analyst writes for colleagues."""
+
+    text: Annotated[Long, AfterValidator(_not_blank)]
+
+
+def parse_note(text: str) -> str:
+    """``text`` as a note.
+
+    Raises:
+        InputError: it is blank, too long or not storable; never quotes it.
+    """
+    try:
+        return NoteForm(text=text).text
+    except ValidationError as error:
+        first = culprits_of(error.errors(), known=NoteForm.model_fields)[0]
+        raise InputError(first.detail, code=first.code, pointer=first.pointer) from None
+
+
 def parse_case(value: object) -> NewCase:
     """``value`` as a case, for doors that read files.
 

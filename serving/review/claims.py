@@ -13,13 +13,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, literal_column, or_, select
 
+from serving.bundle.errors import Conflict
 from serving.priority import Lane
 
 from . import transitions
 from .audit import AUDIT, draw_audit
 from .places import Rules
-from .records import SENIORS, Account
-from .tables import StoredRow, cases
+from .records import JUDGED, SENIORS, Account
+from .tables import StoredRow, cases, skips
 
 #: A literal, not a parameter: only so do both databases see that the partial indexes apply.
 ONE: ColumnElement[int] = literal_column("1")
@@ -65,6 +66,38 @@ def claim(connection: Connection, rules: Rules, analyst: Account, now: datetime)
     return None
 
 
+def claim_named(connection: Connection, rules: Rules, analyst: Account, case_id: str, now: datetime) -> None:
+    """Hand a named case to ``analyst``, who may have come to it by a search.
+
+    Raises:
+        Conflict: it does not wait, or not for this analyst.
+    """
+    case = transitions.lock(connection, case_id)
+    if (
+        not case.waiting
+        or connection.execute(select(cases.c.id).where(cases.c.id == case_id, open_to(analyst))).first() is None
+    ):
+        why = f"it is {case.state}, or you have had a part in it"
+        raise Conflict(f"case {case_id} does not wait for you: {why}; claim the next one", code="not_open_to_you")
+    until = now + rules.policy.claims.lease
+    transitions.claim(connection, rules.secret, case, analyst.id, now, until=until, through="named", probability=None)
+
+
+def check_part(connection: Connection, case: StoredRow, person: Account) -> None:
+    """Whether ``person`` may be given a case by a supervisor; what they skipped, they may.
+
+    Raises:
+        Conflict: they decided it or have judged it, or it waits for a senior.
+    """
+    judged = select(skips.c.case_id).where(
+        skips.c.case_id == case.id, skips.c.analyst == person.id, skips.c.reason == JUDGED
+    )
+    if case.not_by == person.id or connection.execute(judged).first() is not None:
+        raise Conflict(f"{person.id} has already judged case {case.id}; choose somebody else", code="not_open_to_them")
+    if case.senior_only and person.role not in SENIORS:
+        raise Conflict(f"case {case.id} waits for a senior; choose one", code="not_open_to_them")
+
+
 def _candidates(
     connection: Connection, rules: Rules, analyst: Account, now: datetime
 ) -> Iterator[tuple[str, StoredRow, float | None]]:
@@ -74,7 +107,9 @@ def _candidates(
     for step in (vital, due):
         yield from _first_free(connection, step, analyst)
     if rules.draw() < share.audit_share:
-        yield from ((AUDIT, case, share.audit_share * p) for case, p in draw_audit(connection, rules.draw))
+        yield from (
+            (AUDIT, case, share.audit_share * p) for case, p in draw_audit(connection, rules.draw, open_to(analyst))
+        )
     if rules.draw() < share.ordinary_share:
         lanes.sort(key=lambda step: step.name != Lane.ORDINARY)
     for step in lanes:
@@ -89,16 +124,17 @@ def next_free(step: Step, analyst: Account) -> Select[Any]:
     """The best case of a step that nobody holds; locked, passing over those that others are claiming right now."""
     return (
         select(cases)
-        .where(WAITING, step.where, _open_to(analyst))
+        .where(WAITING, step.where, open_to(analyst))
         .order_by(step.order_by)
         .limit(1)
         .with_for_update(skip_locked=True)
     )
 
 
-def _open_to(analyst: Account) -> ColumnElement[bool]:
-    """Not excluded by an earlier part in the case, and senior enough."""
-    unconcerned = or_(cases.c.not_by.is_(None), cases.c.not_by != analyst.id)
+def open_to(analyst: Account) -> ColumnElement[bool]:
+    """Not excluded by an earlier part in the case, not skipped, and senior enough."""
+    skipped = select(skips.c.case_id).where(skips.c.case_id == cases.c.id, skips.c.analyst == analyst.id).exists()
+    unconcerned = and_(or_(cases.c.not_by.is_(None), cases.c.not_by != analyst.id), ~skipped)
     return unconcerned if analyst.role in SENIORS else and_(unconcerned, cases.c.senior_only == literal_column("0"))
 
 

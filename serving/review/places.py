@@ -91,6 +91,9 @@ def _columns(priority: Priority) -> dict[str, Any]:
         "minutes": priority.minutes,
         "rank": priority.rank,
         "reasons": list(priority.reasons),
+        "topic": priority.topic,
+        "level": priority.level,
+        "grave": int(priority.grave),
     }
 
 

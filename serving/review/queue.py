@@ -11,14 +11,31 @@ from serving.bundle.errors import Conflict, Forbidden, InputError, nearest
 from serving.bundle.taxonomy import Taxonomy
 from serving.policy import Policy
 
-from . import claims, events, intake, retention, scoring, seals, transitions, views
+from . import claims, events, intake, notes, readers, retention, scoring, seals, second, transitions, views
 from . import feedback as suggestions
-from .bodies import DecisionForm, NewCase
+from .bodies import DecisionForm, NewCase, parse_note
 from .database import reading, writing
 from .feedback import NewFeedback
 from .keyed import check_secret
 from .places import Rules, facts_of_stored, place_again
-from .records import READERS, Account, Case, CaseRow, ChainReport, Changes, Feedback, Received, Source, State, Stats
+from .records import (
+    READERS,
+    Account,
+    Agreement,
+    Case,
+    CaseRow,
+    ChainReport,
+    Changes,
+    EventKind,
+    Feedback,
+    Note,
+    Received,
+    Role,
+    SkipReason,
+    Source,
+    State,
+    Stats,
+)
 from .tables import StoredRow, cases
 
 
@@ -81,6 +98,36 @@ class Queue:
             case_id = claims.claim(connection, self.rules, analyst, now or _clock())
             return views.find_case(connection, case_id) if case_id else None
 
+    def claim_case(self, case_id: str, analyst: Account, now: datetime | None = None) -> Case:
+        """Claim a named case, found by a search or beside another; the same rules as ``claim``.
+
+        Raises:
+            Conflict: it does not wait for this analyst.
+        """
+        self._may_read(analyst)
+        with writing(self.engine) as connection:
+            claims.claim_named(connection, self.rules, analyst, case_id, now or _clock())
+            return views.find_case(connection, case_id)
+
+    def reassign(self, case_id: str, supervisor: Account, to_account_id: str, now: datetime | None = None) -> CaseRow:
+        """Hand an open case to somebody, whoever holds it.
+
+        Raises:
+            Forbidden: only a supervisor does this.
+            NotFound: nobody has this id, or reads cases.
+            Conflict: that person has already had a part in the case, or it waits for a senior.
+        """
+        if supervisor.role != Role.SUPERVISOR:
+            raise Forbidden(f"the role {supervisor.role} does not reassign cases; ask a supervisor")
+        moment = now or _clock()
+        with writing(self.engine) as connection:
+            case = transitions.lock(connection, case_id)
+            person = readers.reader(connection, to_account_id)
+            claims.check_part(connection, case, person)
+            until = moment + self.rules.policy.claims.lease
+            transitions.reassign(connection, self.rules.secret, case, supervisor.id, person.id, moment, until)
+            return views.find_row(connection, case_id)
+
     def held(self, analyst: Account) -> list[CaseRow]:
         """What ``analyst`` has claimed and not finished."""
         with reading(self.engine) as connection:
@@ -106,6 +153,41 @@ class Queue:
 
         return self._on_own(case_id, analyst, now, move)
 
+    def skip(self, case_id: str, analyst: Account, reason: SkipReason | str, now: datetime | None = None) -> CaseRow:
+        """Give a claimed case back for others; this analyst is not given it again."""
+        why = _skip_reason(reason)
+
+        def move(connection: Connection, case: StoredRow, moment: datetime) -> None:
+            transitions.skip(connection, self.rules.secret, case, analyst.id, why, moment)
+
+        return self._on_own(case_id, analyst, now, move)
+
+    def add_note(self, case_id: str, analyst: Account, text: str, now: datetime | None = None) -> Note:
+        """Write something for colleagues; erased with the case's text.
+
+        Raises:
+            InputError: the note is blank or too long.
+            Conflict: the text of the case is erased.
+        """
+        self._may_read(analyst)
+        written, moment = parse_note(text), now or _clock()
+        with writing(self.engine) as connection:
+            case = transitions.lock(connection, case_id)
+            if case.text is None:
+                raise Conflict(f"the text of case {case_id} is erased; notes are no longer kept", code="wrong_state")
+            transitions.note(connection, self.rules.secret, case, analyst.id, written, moment)
+            return notes.add(connection, case_id, analyst.id, written, moment)
+
+    def notes(self, case_id: str) -> list[Note]:
+        """What analysts wrote, oldest first; not the first reader's while the second reads blindly."""
+        with reading(self.engine) as connection:
+            return views.notes_of(connection, case_id)
+
+    def agreement(self, since: datetime) -> Agreement:
+        """How analysts agree on cases read twice blindly since ``since``."""
+        with reading(self.engine) as connection:
+            return second.agreement(connection, since)
+
     def decide(self, case_id: str, analyst: Account, form: DecisionForm, now: datetime | None = None) -> CaseRow:
         """Record the analyst's finding and action.
 
@@ -116,9 +198,38 @@ class Queue:
         _check_form(form, self.rules.policy, self.rules.taxonomy)
 
         def move(connection: Connection, case: StoredRow, moment: datetime) -> None:
-            transitions.decide(connection, self.rules.secret, case, analyst.id, form, moment)
+            outcome = second.outcome_of(connection, self.rules, case, form, analyst.id, moment)
+            transitions.decide(connection, self.rules.secret, case, analyst.id, form, moment, outcome)
 
         return self._on_own(case_id, analyst, now, move)
+
+    def undo(self, case_id: str, analyst: Account, now: datetime | None = None) -> CaseRow:
+        """Take one's own decision back within ``undo_seconds``: the case is claimed again, as it was before.
+
+        Raises:
+            Conflict: too late, not this analyst's decision, or somebody else has the case by now.
+        """
+        self._may_read(analyst)
+        moment = now or _clock()
+        with writing(self.engine) as connection:
+            case = transitions.lock(connection, case_id)
+            decision = second.last_decision(connection, case_id)
+            self._check_undo(case, decision, analyst, moment)
+            until = moment + self.rules.policy.claims.lease
+            transitions.undo(connection, self.rules.secret, case, decision, moment, until)
+            return views.find_row(connection, case_id)
+
+    def _check_undo(self, case: StoredRow, decision: StoredRow, analyst: Account, now: datetime) -> None:
+        limit = self.rules.policy.claims.undo_seconds
+        if decision is None or decision.analyst != analyst.id or case.state == State.CLAIMED:
+            why = "its last decision is not yours, or somebody else reads it"
+        elif now - decision.at > self.rules.policy.claims.undo:
+            why = f"it was decided more than {limit} seconds ago"
+        elif case.text is None or case.state not in transitions.STARTS[EventKind.UNDONE]:
+            why = f"it is {case.state} since"
+        else:
+            return
+        raise Conflict(f"the decision on case {case.id} cannot be undone: {why}; appeal it", code="cannot_undo")
 
     def escalate(
         self, case_id: str, analyst: Account, note: str = "", *, vital: bool = False, now: datetime | None = None
@@ -256,6 +367,14 @@ def _check_form(form: DecisionForm, policy: Policy, taxonomy: Taxonomy) -> None:
         known = [ground.key for ground in taxonomy.grounds]
         detail = f"ground {form.ground!r} is unknown{nearest(form.ground, known)}; take a key of the taxonomy's grounds"
         raise InputError(detail, code="unknown_ground", pointer="/ground")
+
+
+def _skip_reason(reason: SkipReason | str) -> SkipReason:
+    known = [str(member) for member in SkipReason]
+    if str(reason) not in known:
+        detail = f"reason {str(reason)[:64]!r} is unknown; expected one of {', '.join(known)}"
+        raise InputError(detail, code="unknown_reason", pointer="/reason")
+    return SkipReason(str(reason))
 
 
 def _actor(by: Account | Source) -> str:

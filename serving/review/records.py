@@ -28,7 +28,7 @@ class State(StrEnum):
     DECIDED = "decided"
     """A person has qualified it and chosen an action; an appeal is still possible."""
     SECOND_REVIEW = "second_review"
-    """An analyst has passed it on: it waits for a senior other than that analyst."""
+    """Read once and to be read again: passed on to a senior, drawn for a blind second reading, or two disagree."""
     APPEALED = "appealed"
     """Somebody contests the decision: it waits for an analyst other than the one who decided."""
     CLOSED = "closed"
@@ -81,7 +81,51 @@ class EventKind(StrEnum):
     ESCALATED = "escalated"
     APPEALED = "appealed"
     REACH_CHANGED = "reach_changed"
+    SKIPPED = "skipped"
+    REASSIGNED = "reassigned"
+    UNDONE = "undone"
+    NOTED = "noted"
+    KNOWN = "known"
     ERASED = "erased"
+
+
+class SkipReason(StrEnum):
+    """Why an analyst does not take a case; no reason is ever held against them."""
+
+    TOPIC = "topic"
+    """Would rather not read about this."""
+    LANGUAGE = "language"
+    """Does not read this language or jargon."""
+    CONFLICT_OF_INTEREST = "conflict_of_interest"
+    """Knows somebody concerned."""
+    FATIGUE = "fatigue"
+    """Has had enough for now."""
+    OTHER = "other"
+    """Any other reason."""
+
+
+#: In table ``skips`` beside these: has already judged the case in a double review.
+JUDGED = "judged"
+
+
+@dataclass(frozen=True)
+class Note:
+    """What an analyst wrote for colleagues; erased with the text."""
+
+    id: int
+    analyst: str
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Krippendorff's alpha of blind double readings, with its 95 % interval; None where it is not defined."""
+
+    alpha: float | None
+    pairs: int
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True)

@@ -124,8 +124,9 @@ cases = Table(
     # A second analyst reads without seeing the first decision; drawn for it with this probability.
     Column("blind", SmallInteger, nullable=False, server_default=ZERO),
     Column("review_probability", Double),
-    # What the text is about: the family that weighs most ("" for none), its level, whether it is grave to read.
-    Column("topic", String(16), nullable=False, server_default=""),
+    # What the text is about: the families at least possible joined by "+" ("" for none), the surest level among
+    # them, and whether it is grave to read.
+    Column("topic", String(32), nullable=False, server_default=""),
     Column("level", String(16)),
     Column("grave", SmallInteger, nullable=False, server_default=ZERO),
     # Keyed hash of the normalised text: equal texts are known again.

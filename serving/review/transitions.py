@@ -8,16 +8,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from serving.bundle.errors import Conflict
 
-from . import feedback
+from . import feedback, notes
 from .bodies import DecisionForm
 from .events import link
 from .keyed import keyed
-from .records import WAITING_STATES, EventKind, State, no_case
-from .tables import StoredRow, cases, decisions, events
+from .records import JUDGED, WAITING_STATES, EventKind, SkipReason, State, no_case
+from .second import Outcome
+from .tables import StoredRow, cases, decisions, events, skips
 
 _OPEN = frozenset({*WAITING_STATES, State.CLAIMED})
 _WAITING = frozenset(WAITING_STATES)
@@ -33,10 +34,17 @@ STARTS: dict[EventKind, frozenset[State]] = {
     EventKind.ESCALATED: frozenset({State.CLAIMED}),
     EventKind.APPEALED: frozenset({State.DECIDED}),
     EventKind.REACH_CHANGED: _OPEN,
+    EventKind.SKIPPED: frozenset({State.CLAIMED}),
+    EventKind.REASSIGNED: _OPEN,
+    EventKind.UNDONE: frozenset({State.DECIDED, State.CLOSED, State.SECOND_REVIEW}),
+    EventKind.NOTED: frozenset(State),
+    EventKind.KNOWN: frozenset({State.RECEIVED, State.SCORED}),
     EventKind.ERASED: frozenset({*WAITING_STATES, State.DECIDED, State.CLOSED}),
 }
 
 _UNCLAIMED = {"claimed_by": None, "lease_until": None, "returns_to": None}
+#: What a decision overwrites, and an undo puts back.
+_OVERWRITTEN = ("not_by", "senior_only", "audit_key", "blind", "review_probability")
 
 
 def lock(connection: Connection, case_id: str) -> StoredRow:
@@ -89,16 +97,58 @@ def expire(connection: Connection, secret: bytes, case: StoredRow, now: datetime
     _move(connection, secret, case, EventKind.LEASE_EXPIRED, case.claimed_by, now, {}, changes)
 
 
-def decide(
-    connection: Connection, secret: bytes, case: StoredRow, analyst: str, form: DecisionForm, now: datetime
+def skip(
+    connection: Connection, secret: bytes, case: StoredRow, analyst: str, reason: SkipReason, now: datetime
 ) -> None:
-    """Record what the analyst found; the decision on an appeal closes the case."""
+    """Put the case back for others: ``analyst`` is not given it again."""
+    connection.execute(insert(skips).values(case_id=case.id, analyst=analyst, reason=reason.value, at=now))
+    changes = {"state": case.returns_to, **_UNCLAIMED}
+    _move(connection, secret, case, EventKind.SKIPPED, analyst, now, {"reason": reason.value}, changes)
+
+
+def reassign(
+    connection: Connection, secret: bytes, case: StoredRow, supervisor: str, to: str, now: datetime, until: datetime
+) -> None:
+    """Hand the case to ``to``, whoever held it."""
+    returns_to = case.returns_to if case.state == State.CLAIMED else case.state
+    changes = {"state": State.CLAIMED, "returns_to": returns_to, "claimed_by": to, "lease_until": until}
+    changes["claimed_through"] = "reassigned"
+    _move(connection, secret, case, EventKind.REASSIGNED, supervisor, now, {"to": to}, changes)
+
+
+def note(connection: Connection, secret: bytes, case: StoredRow, analyst: str, text: str, now: datetime) -> None:
+    """Say in the chain that a note was added; the note itself is in its table."""
+    _move(connection, secret, case, EventKind.NOTED, analyst, now, _noted(secret, text), {})
+
+
+def decide(
+    connection: Connection,
+    secret: bytes,
+    case: StoredRow,
+    analyst: str,
+    form: DecisionForm,
+    now: datetime,
+    outcome: Outcome,
+) -> None:
+    """Record what the analyst found; ``outcome`` says where the case goes."""
     body = {"illegal": form.illegal, "ground": form.ground, "action": form.action, "stage": case.returns_to}
     values = {**body, "illegal": int(form.illegal), "note": form.note, "bundle": case.bundle}
-    connection.execute(insert(decisions).values(case_id=case.id, analyst=analyst, at=now, **values))
-    state = State.CLOSED if case.returns_to == State.APPEALED else State.DECIDED
-    changes = {"state": state, **_UNCLAIMED, "not_by": analyst, "senior_only": 0, "audit_key": None}
-    _move(connection, secret, case, EventKind.DECIDED, analyst, now, body | _noted(secret, form.note), changes)
+    before = {name: getattr(case, name) for name in _OVERWRITTEN}
+    connection.execute(insert(decisions).values(case_id=case.id, analyst=analyst, at=now, before=before, **values))
+    settled = {"not_by": analyst, "senior_only": 0, "audit_key": None, "blind": 0}
+    changes = {"state": outcome.state, **_UNCLAIMED, **settled, **outcome.changes}
+    told = body | outcome.told | _noted(secret, form.note)
+    _move(connection, secret, case, EventKind.DECIDED, analyst, now, told, changes)
+
+
+def undo(
+    connection: Connection, secret: bytes, case: StoredRow, decision: StoredRow, now: datetime, until: datetime
+) -> None:
+    """Take the decision back: the case is its analyst's again, as it was before. The chain keeps both."""
+    connection.execute(delete(decisions).where(decisions.c.id == decision.id))
+    connection.execute(delete(skips).where(skips.c.case_id == case.id, skips.c.reason == JUDGED))
+    held = {"state": State.CLAIMED, "returns_to": decision.stage, "claimed_by": decision.analyst, "lease_until": until}
+    _move(connection, secret, case, EventKind.UNDONE, decision.analyst, now, {}, held | (decision.before or {}))
 
 
 def escalate(
@@ -114,7 +164,11 @@ def escalate(
     if case.returns_to == State.APPEALED:
         raise Conflict("an appeal is decided or released, not passed on; release it for another analyst")
     body = {"vital": bool(placed["vital"])} | _noted(secret, note)
-    changes = {"state": State.SECOND_REVIEW, **_UNCLAIMED, "not_by": analyst, "senior_only": 1, "audit_key": None}
+    settled = {"not_by": analyst, "senior_only": 1, "audit_key": None, "blind": 0}
+    changes = {"state": State.SECOND_REVIEW, **_UNCLAIMED, **settled}
+    if case.blind:
+        # The first reader has judged it already; nobody is left to be kept blind.
+        connection.execute(insert(skips).values(case_id=case.id, analyst=case.not_by, reason=JUDGED, at=now))
     _move(connection, secret, case, EventKind.ESCALATED, analyst, now, body, placed | changes)
 
 
@@ -157,6 +211,7 @@ def erase(connection: Connection, secret: bytes, case: StoredRow, now: datetime,
     """Forget what was sent and noted; figures, keyed hashes and events stay."""
     connection.execute(update(decisions).where(decisions.c.case_id == case.id).values(note=""))
     feedback.erase_of_case(connection, case.id)
+    notes.erase(connection, case.id)
     gone = dict.fromkeys(("text", "url", "thread", "notice", "order_notice"))
     changes = {**gone, "state": State.CLOSED, "pending": 0, "audit_key": None}
     _move(connection, secret, case, EventKind.ERASED, "retention", now, {"why": why}, changes)
@@ -179,7 +234,8 @@ def _move(
     event = link(secret, case_id=case.id, number=number, at=now, kind=kind, actor=actor, body=body, prev_hash=case.head)
     connection.execute(insert(events).values(**event))
     state = State(changes.get("state", case.state))
-    values = {**changes, "state": state.value, "waiting": int(state in _WAITING)}
+    # A golden item and its copies are handed out on purpose only.
+    values = {**changes, "state": state.value, "waiting": int(state in _WAITING and case.golden is None)}
     chain = {"event_count": number, "head": event["hash"]}
     unmoved = (cases.c.id == case.id, cases.c.event_count == case.event_count)
     if connection.execute(update(cases).where(*unmoved).values(**values, **chain)).rowcount != 1:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, distinct, func, select
 
+from . import notes
 from .claims import ONE, WAITING, steps
 from .places import Rules, verdict_of
 from .records import (
@@ -18,6 +19,7 @@ from .records import (
     Event,
     EventKind,
     KeyKind,
+    Note,
     State,
     Stats,
     StoredPost,
@@ -62,8 +64,8 @@ def find_case(connection: Connection, case_id: str) -> Case:
         verdict=verdict_of(row),
         claimed_through=row.claimed_through,
         audit_probability=row.audit_probability,
-        decisions=_decisions(connection, case_id),
-        events=_events(connection, case_id),
+        decisions=() if row.blind else _decisions(connection, case_id),
+        events=_events(connection, case_id, but=EventKind.DECIDED if row.blind else None),
     )
 
 
@@ -85,12 +87,21 @@ def _decisions(connection: Connection, case_id: str) -> tuple[Decision, ...]:
     )
 
 
-def _events(connection: Connection, case_id: str) -> tuple[Event, ...]:
-    found = connection.execute(select(events).where(events.c.case_id == case_id).order_by(events.c.number))
+def _events(connection: Connection, case_id: str, but: EventKind | None = None) -> tuple[Event, ...]:
+    query = select(events).where(events.c.case_id == case_id).order_by(events.c.number)
+    found = connection.execute(query if but is None else query.where(events.c.kind != but.value))
     return tuple(
         Event(row.case_id, row.number, row.at, EventKind(row.kind), row.actor, row.body, row.prev_hash, row.hash)
         for row in found
     )
+
+
+def notes_of(connection: Connection, case_id: str) -> list[Note]:
+    """The notes of a case; while a second analyst reads blindly, not those of the first."""
+    row = connection.execute(select(cases.c.blind, cases.c.not_by).where(cases.c.id == case_id)).first()
+    if row is None:
+        raise no_case(case_id)
+    return notes.of_case(connection, case_id, but_of=row.not_by if row.blind else None)
 
 
 def find_row(connection: Connection, case_id: str) -> CaseRow:

@@ -53,6 +53,7 @@ def test_the_shipped_policy_says_what_the_design_says(policy):
         ("'\\b(?:ce|cette)", "'\\b(?:ce|cette", "not a regular expression"),
         ('labels = ["terrorisme.menace"', 'labels = ["terrorisme.apologie"', "unknown label"),
         ('key = "lcen"', 'key = "tco"', "given twice: tco"),
+        ('uncertain_levels = ["possible"]', 'uncertain_levels = ["posible"]', "did you mean 'possible'"),
         ('deployments = ["hotline", "platform"]', 'deployments = ["forum"]', "deployments"),
     ],
 )

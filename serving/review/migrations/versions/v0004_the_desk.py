@@ -31,9 +31,9 @@ def upgrade() -> None:
 
 
 def _columns() -> None:
-    added = {
+    added: dict[str, list[sa.Column[Any]]] = {
         "cases": [
-            sa.Column("topic", sa.String(length=16), nullable=False, server_default=""),
+            sa.Column("topic", sa.String(length=32), nullable=False, server_default=""),
             sa.Column("level", sa.String(length=16)),
             sa.Column("grave", sa.SmallInteger(), nullable=False, server_default=_ZERO),
             sa.Column("fingerprint", sa.String(length=64)),

@@ -28,7 +28,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Settings:
 
 
 def section(weight: float = 1.0, contested: float = 0.0) -> SecondReadingSection:
-    return SecondReadingSection(sources=("ftr",), weight=weight, contested=contested)
+    return SecondReadingSection(weight=weight, contested={"ftr": contested})
 
 
 def learnt(settings: Settings, name: str) -> list[Example]:
@@ -125,7 +125,7 @@ def test_prepared_tables_hold_the_reading_and_follow_it(settings: Settings) -> N
         "validation_share": 0.25,
         "near_duplicate": 0.7,
         "temperature": 1.0,
-        "second_reading": {"sources": ["ftr"], "weight": 1.0, "contested": 0.0},
+        "second_reading": {"weight": 1.0, "contested": {"ftr": 0.0}},
     }
     seen = {}
     for label in ("harcelement.injure", "vulgarite"):
@@ -146,7 +146,7 @@ def test_the_recipe_names_sources_that_it_reads() -> None:
         "validation_share": 0.25,
         "near_duplicate": 0.7,
         "temperature": 1.0,
-        "second_reading": {"sources": ["mlma"], "weight": 1.0, "contested": 0.0},
+        "second_reading": {"weight": 1.0, "contested": {"mlma": 0.0}},
     }
-    with pytest.raises(ValueError, match=r"second_reading\.sources names 'mlma'"):
+    with pytest.raises(ValueError, match=r"second_reading names 'mlma'"):
         DataRecipe.model_validate(table)

@@ -6,7 +6,7 @@ from passages that evaluation does not use (training.corpus.reserved), and go to
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -28,7 +28,6 @@ CORPUS_CLASS = "open"
 CORPUS_LICENCE = "public domain, CC0, CC BY, CC BY-SA and Licence Ouverte, by register (docs/data.md)"
 #: ``contexte_protege`` is left unknown: a novel or a debate may well quote hatred in order to denounce it.
 _LABELS = (*FAMILIES, "toxicite", "vulgarite")
-_WANTED_BY = "data.ordinary"
 #: Excerpts passed over between two that are kept, so that one book does not fill a register.
 _STRIDE = 7
 
@@ -51,14 +50,14 @@ def ordinary_examples(section: OrdinarySection, folder: Path | None, seed: int) 
     truth = presumed_negative(_LABELS, section.presumption)
     return [
         Example(text, CORPUS, f"{CORPUS}/{name}/{number}", f"{CORPUS}/{name}/{number}", truth, register=name)
-        for name, path in registers(folder, section.excerpts, _WANTED_BY).items()
+        for name, path in registers(folder, section.excerpts, "data.ordinary").items()
         for number, text in enumerate(_drawn(path, section.excerpts[name], Random(f"{seed}:{CORPUS}:{name}")))
     ]
 
 
-def corpus_digest(section: OrdinarySection, folder: Path | None) -> str:
-    """One sha256 of the registers' files that are read."""
-    return digest_of(file_sha256(path) for path in registers(folder, section.excerpts, _WANTED_BY).values())
+def corpus_digest(names: Iterable[str], folder: Path | None) -> str:
+    """One sha256 of the files of some registers."""
+    return digest_of(file_sha256(path) for path in registers(folder, names, "data").values())
 
 
 def _drawn(path: Path, wanted: int, draw: Random) -> Iterator[str]:

@@ -28,6 +28,7 @@ from .duplicates import deduplicate
 from .examples import OWN, Example, own_examples, source_examples
 from .fetch import writable
 from .leakage import seal_splits
+from .mentions import mention_examples
 from .ordinary import CORPUS, CORPUS_CLASS, CORPUS_LICENCE, corpus_digest, ordinary_examples
 from .recipe import OWN_CLASS, DataRecipe
 from .report import DataReport, SourceNotes, build_report, read_report, write_report
@@ -95,7 +96,7 @@ def _fingerprint(
             "seed": seed,
             "cards": {name: file_sha256(settings.datasets / f"{name}.toml") for name in cards},
             "own": own.sha256 if own else None,
-            "corpus": corpus_digest(data.ordinary, settings.corpus) if data.ordinary else None,
+            "corpus": corpus_digest(data.registers, settings.corpus) if data.registers else None,
             "readings": _readings_digest(data, settings),
             "judge": judge_sha256() if data.cleaning else None,
             "code": digest_of(file_sha256(path) for path in sorted(Path(__file__).parent.glob("*.py"))),
@@ -146,6 +147,10 @@ def _read(
     if data.ordinary:
         found = ordinary_examples(data.ordinary, settings.corpus, seed)
         notes[CORPUS] = Counter(read=len(found))
+        examples += found
+    if data.mentions and own:
+        found = mention_examples(data.mentions, settings.corpus, own.lexicon, seed)
+        notes.setdefault(CORPUS, Counter()).update(read=len(found), mentions=len(found))
         examples += found
     return examples, notes
 
@@ -233,9 +238,9 @@ def _records(train: datasets.Dataset, cards: Mapping[str, Card], own: OwnCases |
 
 
 def _corpus_record(data: DataRecipe, settings: Settings, train: datasets.Dataset) -> Iterator[DatasetRecord]:
-    if data.ordinary:
+    if data.registers:
         rows = sum(source == CORPUS for source in train["source"])
-        digest = corpus_digest(data.ordinary, settings.corpus)
+        digest = corpus_digest(data.registers, settings.corpus)
         yield DatasetRecord(name=CORPUS, sha256=digest, licence=CORPUS_LICENCE, licence_class=CORPUS_CLASS, rows=rows)
 
 

@@ -10,6 +10,7 @@ from serving.bundle.config import Frozen
 
 from .cards import OutputKey
 from .examples import OWN
+from .mentions import MentionsSection
 from .ordinary import CORPUS, OrdinarySection
 from .second_reading import SecondReadingSection
 
@@ -33,7 +34,7 @@ class CleaningSection(Frozen):
 
 
 class DataRecipe(Frozen):
-    """What is prepared. Complete: only ``ordinary``, ``second_reading``, ``cleaning``, ``weights`` may be left out."""
+    """What is prepared. Complete: only ``weights`` and the sections may be left out."""
 
     #: Names of cards; their licence classes must be among the recipe's.
     sources: tuple[str, ...]
@@ -49,6 +50,8 @@ class DataRecipe(Frozen):
     temperature: Annotated[float, Field(ge=0, le=1)]
     #: Excerpts of the pretraining corpus taken for harmless; none when left out.
     ordinary: OrdinarySection | None = None
+    #: Sentences of the corpus that name a group, taken for harmless; none when left out.
+    mentions: MentionsSection | None = None
     #: Our own second reading of public rows; none when left out.
     second_reading: SecondReadingSection | None = None
     #: Annotations of noisy sources that are doubted; none when left out.
@@ -56,17 +59,34 @@ class DataRecipe(Frozen):
     #: Factor on the rows of a source (or of "vigie", our own cases); 1 where none is given.
     weights: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
 
+    @property
+    def registers(self) -> tuple[str, ...]:
+        """Registers of the pretraining corpus that are read, by name."""
+        wanted = {
+            *(self.ordinary.excerpts if self.ordinary else ()),
+            *(self.mentions.sentences if self.mentions else ()),
+        }
+        return tuple(sorted(wanted))
+
     @model_validator(mode="after")
     def _something_to_learn_from(self) -> Self:
         if not self.sources and not self.own_cases:
             raise ValueError("no source and no own cases: nothing to learn from")
         if len(set(self.sources)) != len(self.sources):
             raise ValueError("sources names a card twice")
-        known = {*self.sources, *([OWN] if self.own_cases else []), *([CORPUS] if self.ordinary else [])}
+        known = {
+            *self.sources,
+            *([OWN] if self.own_cases else []),
+            *([CORPUS] if self.registers else []),
+        }
         if unknown := sorted(set(self.weights) - known):
             raise ValueError(f"weights.{unknown[0]}: no such source here; expected some of {', '.join(sorted(known))}")
+        if self.mentions and not self.own_cases:
+            raise ValueError(
+                "mentions takes its nouns from the lexicon of our own cases: set own_cases, or leave it out"
+            )
         for section in ("second_reading", "cleaning"):
             named = getattr(self, section).sources if getattr(self, section) else ()
             if unknown := sorted(set(named) - set(self.sources)):
-                raise ValueError(f"{section}.sources names {unknown[0]!r}; expected some of {', '.join(self.sources)}")
+                raise ValueError(f"{section} names {unknown[0]!r}; expected some of {', '.join(self.sources)}")
         return self

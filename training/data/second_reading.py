@@ -33,12 +33,16 @@ _COLUMNS = ("row", "labels", "unknown")
 class SecondReadingSection(Frozen):
     """``[data.second_reading]``: whose rows are reread, and what a reread row weighs."""
 
-    #: Cards that have a file in ``datasets/second_reading``.
-    sources: tuple[str, ...] = Field(min_length=1)
     #: Weight of a reread row, when the card gives it less.
     weight: Annotated[float, Field(gt=0, le=1)]
-    #: What a published annotation still counts for where the reader says the contrary: 0 makes the label unknown.
-    contested: Annotated[float, Field(ge=0, le=1)]
+    #: Cards that have a file in ``datasets/second_reading``, and what a published annotation still counts for where the
+    #: reader says the contrary: 0 makes the label unknown.
+    contested: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(min_length=1)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the cards that are reread."""
+        return tuple(self.contested)
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ def reread(
     """``examples`` of ``card``, the reader's word beside the published one.
 
     A label that only the reader annotates is the reader's; one on which the two disagree keeps the published answer
-    for what ``section.contested`` leaves of it.
+    for what the section's ``contested`` leaves of it.
 
     Raises:
         ConfigError: a reading is of a test row, or of no row of the source.
@@ -114,7 +118,7 @@ def _with(example: Example, reading: Reading, card: Card, section: SecondReading
     contested = places(conflicts)
     target, mask = merged.target.copy(), merged.mask.copy()
     target[contested] = example.truth.target[contested]
-    mask[contested] = section.contested
+    mask[contested] = section.contested[card.name]
     return replace(example, truth=Truth(target, mask, merged.weight))
 
 
@@ -126,5 +130,5 @@ def readings_digest(folder: Path, sources: Iterable[str]) -> str:
 def _file(folder: Path, source: str) -> Path:
     path = folder / FOLDER / f"{source}.csv"
     if not path.is_file():
-        raise ConfigError(f"{path}: no second reading of {source!r} here; take it out of data.second_reading.sources")
+        raise ConfigError(f"{path}: no second reading of {source!r} here; take it out of data.second_reading.contested")
     return path

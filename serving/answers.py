@@ -239,6 +239,9 @@ class CaseRow(Answer):
     score_error: dict[str, str] | None
     claimed_by: str | None
     lease_until: datetime | None
+    topic: str = ""
+    grave: bool = False
+    blind: bool = False
 
 
 class Changes(Answer):
@@ -275,6 +278,7 @@ class Decision(Answer):
     note: Annotated[str, _UNSHOWN]
     stage: State
     bundle: str | None
+    copied_from: str | None = None
 
 
 class Event(Answer):

@@ -22,6 +22,10 @@ Public surface::
         .appeal(case_id, by: Account | Source, note="", now=None) -> CaseRow
         .change_reach(case_id, reach, by: Account | Source, now=None) -> CaseRow
         .get(case_id) -> Case                                       NotFound
+        .search(query="", filters=Filters(), limit=50, offset=0) -> list[CaseRow]     newest first
+        .near_duplicates(case_id, limit=20) -> list[Likeness(row, similarity, differing_words, risky)]
+        .cluster(case_id, limit=200) -> list[Likeness]              waiting, and alike enough for one decision
+        .decide_many(ids, analyst, form, now=None) -> Bulk(decided, peeled)     the first id is the model
         .same_target(case_id, limit=20) -> list[CaseRow]            other cases that aim at the same person
         .changed_since(cursor=0, limit=500, *, key_id=None) -> Changes(cursor, rows)
         .stats(now=None) -> Stats
@@ -51,6 +55,7 @@ from .records import (
     Account,
     Agreement,
     BadEvent,
+    Bulk,
     Case,
     CaseRow,
     ChainReport,
@@ -61,6 +66,7 @@ from .records import (
     Feedback,
     Key,
     KeyKind,
+    Likeness,
     Note,
     Quota,
     Received,
@@ -73,6 +79,7 @@ from .records import (
     StoredPost,
     no_case,
 )
+from .search import Filters
 
 __all__ = [
     "READERS",
@@ -81,6 +88,7 @@ __all__ = [
     "Accounts",
     "Agreement",
     "BadEvent",
+    "Bulk",
     "Case",
     "CaseRow",
     "ChainReport",
@@ -90,8 +98,10 @@ __all__ = [
     "Event",
     "EventKind",
     "Feedback",
+    "Filters",
     "Key",
     "KeyKind",
+    "Likeness",
     "NewCase",
     "NewFeedback",
     "Note",

@@ -16,6 +16,7 @@ from .bodies import NewCase
 from .database import is_postgresql
 from .events import GENESIS, link
 from .keyed import canonical, keyed, keyed_or_none
+from .known import fingerprint
 from .places import Rules, facts_of_new, place
 from .records import EventKind, Received, Source, State
 from .tables import StoredRow, cases, events
@@ -110,6 +111,7 @@ def _row(rules: Rules, case: NewCase, source: Source, digest: str, now: datetime
         "created_at": now,
         **_content(rules.secret, case),
         **_placed(rules, case, source, now),
+        "fingerprint": fingerprint(rules.secret, case.text),
         "pending": 1,
         "state": State.RECEIVED.value,
         "waiting": 1,

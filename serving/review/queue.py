@@ -7,11 +7,25 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine, update
 
-from serving.bundle.errors import Conflict, Forbidden, InputError, nearest
+from serving.bundle.errors import Conflict, Forbidden, InputError, NotFound, nearest
 from serving.bundle.taxonomy import Taxonomy
 from serving.policy import Policy
 
-from . import claims, events, intake, notes, readers, retention, scoring, seals, second, transitions, views
+from . import (
+    claims,
+    clusters,
+    events,
+    intake,
+    notes,
+    readers,
+    retention,
+    scoring,
+    seals,
+    search,
+    second,
+    transitions,
+    views,
+)
 from . import feedback as suggestions
 from .bodies import DecisionForm, NewCase, parse_note
 from .database import reading, writing
@@ -22,12 +36,14 @@ from .records import (
     READERS,
     Account,
     Agreement,
+    Bulk,
     Case,
     CaseRow,
     ChainReport,
     Changes,
     EventKind,
     Feedback,
+    Likeness,
     Note,
     Received,
     Role,
@@ -36,6 +52,7 @@ from .records import (
     State,
     Stats,
 )
+from .search import Filters
 from .tables import StoredRow, cases
 
 
@@ -286,6 +303,60 @@ class Queue:
         self.seal()
         with reading(self.engine) as connection:
             return views.changed_since(connection, cursor, limit, key_id)
+
+    def search(self, query: str = "", filters: Filters = Filters(), limit: int = 50, offset: int = 0) -> list[CaseRow]:
+        """Cases by filters and by ``query``: an id, a text that is equal or near, or words of a text; newest first.
+
+        Words are looked for in the newest 20,000 cases that the filters allow.
+
+        Raises:
+            InputError: a filter's value is not one of its list.
+        """
+        with reading(self.engine) as connection:
+            return search.search(connection, self.rules, query, filters, limit, offset)
+
+    def near_duplicates(self, case_id: str, limit: int = 20) -> list[Likeness]:
+        """Cases whose text is near this one's, nearest first, with the words that differ."""
+        with reading(self.engine) as connection:
+            return clusters.near_duplicates(connection, self.rules, case_id, limit)
+
+    def cluster(self, case_id: str, limit: int = 200) -> list[Likeness]:
+        """Near-duplicates that wait and whose differences change nothing: what may be decided with this case."""
+        with reading(self.engine) as connection:
+            return clusters.cluster(connection, self.rules, case_id, limit)
+
+    def decide_many(
+        self, ids: Sequence[str], analyst: Account, form: DecisionForm, now: datetime | None = None
+    ) -> Bulk:
+        """Decide the first case and, alike, the others; each that differs or is somebody else's is peeled off.
+
+        Raises:
+            InputError: no id, or the form makes no sense.
+            Conflict: the first case is not this analyst's and does not wait for them.
+        """
+        if not ids:
+            raise InputError("ids: expected at least one case", code="invalid_value", pointer="/ids")
+        model, *others = dict.fromkeys(ids)
+        self._decide_alike(model, analyst, form, now)
+        decided, peeled = [model], {}
+        for case_id in others:
+            try:
+                with reading(self.engine) as connection:
+                    why = clusters.why_apart(connection, self.rules, model, case_id)
+                if why is None:
+                    self._decide_alike(case_id, analyst, form, now)
+                    decided.append(case_id)
+                else:
+                    peeled[case_id] = why
+            except (Conflict, NotFound) as error:
+                peeled[case_id] = error.detail
+        return Bulk(tuple(decided), peeled)
+
+    def _decide_alike(self, case_id: str, analyst: Account, form: DecisionForm, now: datetime | None) -> None:
+        """Claim, unless it is held already, and decide."""
+        if case_id not in {row.id for row in self.held(analyst)}:
+            self.claim_case(case_id, analyst, now)
+        self.decide(case_id, analyst, form, now)
 
     def stats(self, now: datetime | None = None) -> Stats:
         """The queue in figures."""

@@ -181,6 +181,35 @@ class CaseRow:
     score_error: dict[str, str] | None
     claimed_by: str | None
     lease_until: datetime | None
+    #: The families at least possible, joined by ``+``; whether the text is grave to read.
+    topic: str
+    grave: bool
+    #: A second analyst reads it without seeing the first decision.
+    blind: bool
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """A case whose text is near another's.
+
+    Attributes:
+        similarity: Jaccard index of character shingles, from 0 to 1.
+        differing_words: words of either text that are not in the other; they are text, so shown after a reveal only.
+        risky: a difference may change the meaning, or the context differs: not for a decision in bulk.
+    """
+
+    row: CaseRow
+    similarity: float
+    differing_words: tuple[str, ...]
+    risky: bool
+
+
+@dataclass(frozen=True)
+class Bulk:
+    """What a decision on several cases did; ``peeled`` says why each of the others was left."""
+
+    decided: tuple[str, ...]
+    peeled: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -206,6 +235,8 @@ class Decision:
     #: The state in which the case waited: scored, second_review, appealed...
     stage: State
     bundle: str | None
+    #: The case with an equal text whose decision this is; None for one that a person took.
+    copied_from: str | None
 
 
 @dataclass(frozen=True)

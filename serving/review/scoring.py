@@ -16,12 +16,14 @@ from serving.bundle.errors import InputError
 from serving.bundle.verdict import Verdict
 from serving.priority import all_levels
 
-from . import transitions
-from .database import writing
+from . import known, transitions
+from .database import reading, writing
 from .places import Rules, facts_of_stored, place_scored
+from .records import EventKind
 from .tables import StoredRow, cases
 
 RESERVATION = timedelta(minutes=2)
+_CLOSED_AT_ONCE = 100
 
 
 class Scorer(Protocol):
@@ -37,16 +39,40 @@ class Scorer(Protocol):
 
 def score_pending(engine: Engine, rules: Rules, classifier: Scorer, limit: int, now: datetime) -> int:
     """Score up to ``limit`` cases, oldest first; see ``Queue.score_pending``."""
+    _close_known(engine, rules, now)
     reserved = _reserve(engine, limit, now)
     if not reserved:
         return 0
     results = classifier.score([row.text for row in reserved])
+    sketches = [known.bands_of(rules.secret, row.text) for row in reserved]
     with writing(engine) as connection:
-        for row, result in zip(reserved, results, strict=True):
+        for row, result, bands in zip(reserved, results, sketches, strict=True):
             case = transitions.lock(connection, row.id)
             if case.pending:
+                known.remember(connection, case.id, bands)
                 _store(connection, rules, case, classifier, result, now)
+    _close_reserved(engine, rules, [row.id for row in reserved], now)
     return len(reserved)
+
+
+def _close_known(engine: Engine, rules: Rules, now: datetime) -> None:
+    """Waiting cases that equal one decided lately get its decision."""
+    with reading(engine) as connection:
+        twins = known.equals_of_fresh(connection, rules, now, _CLOSED_AT_ONCE)
+    _close_reserved(engine, rules, twins, now)
+
+
+def _close_reserved(engine: Engine, rules: Rules, ids: Sequence[str], now: datetime) -> None:
+    """Of these cases, close those whose text a person has judged before; judged by the model first, for the figures."""
+    if not ids:
+        return
+    with writing(engine) as connection:
+        for case_id in ids:
+            case = transitions.lock(connection, case_id)
+            if case.state in transitions.STARTS[EventKind.KNOWN] and (
+                source := known.source_of(connection, rules, case, now)
+            ):
+                transitions.close_known(connection, rules.secret, case, source, now)
 
 
 def _reserve(engine: Engine, limit: int, now: datetime) -> Sequence[StoredRow]:

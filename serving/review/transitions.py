@@ -12,13 +12,16 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from serving.bundle.errors import Conflict
 
-from . import feedback, notes
+from . import feedback, known, notes
 from .bodies import DecisionForm
 from .events import link
 from .keyed import keyed
 from .records import JUDGED, WAITING_STATES, EventKind, SkipReason, State, no_case
 from .second import Outcome
 from .tables import StoredRow, cases, decisions, events, skips
+
+#: Who decides in the name of an earlier decision on an equal text.
+KNOWN = "known"
 
 _OPEN = frozenset({*WAITING_STATES, State.CLAIMED})
 _WAITING = frozenset(WAITING_STATES)
@@ -141,6 +144,16 @@ def decide(
     _move(connection, secret, case, EventKind.DECIDED, analyst, now, told, changes)
 
 
+def close_known(connection: Connection, secret: bytes, case: StoredRow, source: StoredRow, now: datetime) -> None:
+    """Give the case the decision ``source`` that a person took on an equal text; the event names that case."""
+    said = {"illegal": bool(source.illegal), "ground": source.ground, "action": source.action}
+    values = {**said, "illegal": source.illegal, "note": "", "bundle": case.bundle, "stage": case.state}
+    values |= {"case_id": case.id, "analyst": KNOWN, "at": now, "copied_from": source.case_id}
+    connection.execute(insert(decisions).values(**values))
+    changes = {"state": State.DECIDED, "pending": 0, "scoring_until": None, "audit_key": None, "not_by": None}
+    _move(connection, secret, case, EventKind.KNOWN, KNOWN, now, {**said, "source": source.case_id}, changes)
+
+
 def undo(
     connection: Connection, secret: bytes, case: StoredRow, decision: StoredRow, now: datetime, until: datetime
 ) -> None:
@@ -212,7 +225,8 @@ def erase(connection: Connection, secret: bytes, case: StoredRow, now: datetime,
     connection.execute(update(decisions).where(decisions.c.case_id == case.id).values(note=""))
     feedback.erase_of_case(connection, case.id)
     notes.erase(connection, case.id)
-    gone = dict.fromkeys(("text", "url", "thread", "notice", "order_notice"))
+    known.forget(connection, case.id)
+    gone = dict.fromkeys(("text", "url", "thread", "notice", "order_notice", "fingerprint"))
     changes = {**gone, "state": State.CLOSED, "pending": 0, "audit_key": None}
     _move(connection, secret, case, EventKind.ERASED, "retention", now, {"why": why}, changes)
 

@@ -39,6 +39,8 @@ def row_of(row: StoredRow) -> CaseRow:
             "key_kind": KeyKind(row.key_kind),
             "state": State(row.state),
             "vital": bool(row.vital),
+            "grave": bool(row.grave),
+            "blind": bool(row.blind),
             "reasons": tuple(row.reasons),
             "levels": row.levels or {},
         }
@@ -82,6 +84,7 @@ def _decisions(connection: Connection, case_id: str) -> tuple[Decision, ...]:
             row.note,
             State(row.stage),
             row.bundle,
+            row.copied_from,
         )
         for row in found
     )

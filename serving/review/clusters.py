@@ -1,0 +1,54 @@
+"""Near-duplicates as a person meets them: proposed beside a case, decided together, peeled off one by one."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select
+
+from .known import candidates, nearness
+from .places import Rules
+from .records import Likeness, State, no_case
+from .tables import StoredRow, cases
+from .views import row_of
+
+
+def near_duplicates(connection: Connection, rules: Rules, case_id: str, limit: int) -> list[Likeness]:
+    """Cases whose text is near this one's, nearest first, with what differs."""
+    own = _case(connection, case_id)
+    if own.text is None:
+        return []
+    found = [_likeness(own, row) for row in candidates(connection, case_id)]
+    near = [likeness for likeness in found if likeness.similarity >= rules.policy.known.similarity]
+    return sorted(near, key=lambda likeness: (-likeness.similarity, likeness.risky, likeness.row.id))[:limit]
+
+
+def cluster(connection: Connection, rules: Rules, case_id: str, limit: int) -> list[Likeness]:
+    """Those near-duplicates that wait, and whose differences change nothing."""
+    waiting = (State.RECEIVED, State.SCORED)
+    near = near_duplicates(connection, rules, case_id, limit)
+    return [likeness for likeness in near if not likeness.risky and likeness.row.state in waiting]
+
+
+def why_apart(connection: Connection, rules: Rules, model_id: str, case_id: str) -> str | None:
+    """Why a case may not be decided together with the model, in words; None when it may."""
+    model, case = _case(connection, model_id), _case(connection, case_id)
+    if model.text is None or case.text is None:
+        return "its text is erased"
+    near = _likeness(model, case)
+    if near.similarity < rules.policy.known.similarity:
+        return "its text is not near enough"
+    return "words that differ may change the meaning" if near.risky else None
+
+
+def _likeness(own: StoredRow, row: StoredRow) -> Likeness:
+    """Another thread or another target is another context: risky whatever the words."""
+    found = nearness(own.text, row.text)
+    context = [post["text"] for post in own.thread or ()] != [post["text"] for post in row.thread or ()]
+    risky = found.risky or context or own.target != row.target
+    return Likeness(row_of(row), found.similarity, found.differing_words, risky)
+
+
+def _case(connection: Connection, case_id: str) -> StoredRow:
+    row = connection.execute(select(cases).where(cases.c.id == case_id)).first()
+    if row is None:
+        raise no_case(case_id)
+    return row

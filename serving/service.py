@@ -98,7 +98,8 @@ def assemble(rooms: Rooms, champion: Champion, meters: Meters, pump: Pump) -> Fa
         on_received=pump.wake,
     )
     words = Words(rooms.taxonomy, rooms.policy)
-    app.mount("/console", create_console(Desk(rooms.queue, rooms.accounts, words, rooms.secret, meters)))
+    desk = Desk(rooms.queue, rooms.accounts, words, rooms.secret, meters, reader=champion)
+    app.mount("/console", create_console(desk))
     app.add_route("/", _to_console, include_in_schema=False)
     return app
 

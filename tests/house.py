@@ -134,7 +134,8 @@ def open_house(
         limits=limits,
         on_received=lambda: kicks.append(None),
     )
-    app.mount("/console", create_console(Desk(queue, accounts, Words(taxonomy, policy), SECRET, meters)))
+    desk = Desk(queue, accounts, Words(taxonomy, policy), SECRET, meters, reader=classifier)
+    app.mount("/console", create_console(desk))
     quotas = Quotas(quota, meters=meters) if quota else None
     front = guarded(app, lambda: Doors(accounts, SECRET), meters, limits, quotas)
     house = House(

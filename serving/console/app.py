@@ -23,6 +23,8 @@ from serving.bundle.errors import NotFound, VigieError
 
 from .cases import CasePages
 from .desk import Desk
+from .moves import MovePages
+from .reading import ReadingPages
 from .render import page
 from .sentences import sentence
 from .sign_in import PASSWORD, Entrance
@@ -35,6 +37,7 @@ View = Callable[[Request], Awaitable[Response]]
 def create_console(desk: Desk) -> Starlette:
     """The pages below ``/console``. Must run behind the gate, which says who is asking."""
     entrance, cases = Entrance(desk), CasePages(desk)
+    reading, moves = ReadingPages(cases), MovePages(cases)
     return Starlette(
         routes=[
             Mount("/static", kept(StaticFiles(directory=_STATIC)), name="static"),
@@ -46,11 +49,12 @@ def create_console(desk: Desk) -> Starlette:
             Route("/", settled(cases.home), methods=["GET"]),
             Route("/suivant", settled(cases.next), methods=["POST"]),
             Route("/dossiers/{case_id}", settled(cases.show), methods=["GET"]),
-            Route("/dossiers/{case_id}/reveler", settled(cases.reveal), methods=["POST"]),
-            Route("/dossiers/{case_id}/decision", settled(cases.decide), methods=["POST"]),
-            Route("/dossiers/{case_id}/remettre", settled(cases.release), methods=["POST"]),
-            Route("/dossiers/{case_id}/transmettre", settled(cases.escalate), methods=["POST"]),
-            Route("/dossiers/{case_id}/bail", settled(cases.heartbeat), methods=["POST"]),
+            Route("/dossiers/{case_id}/reveler", settled(reading.reveal), methods=["POST"]),
+            Route("/dossiers/{case_id}/decision", settled(moves.decide), methods=["POST"]),
+            Route("/dossiers/{case_id}/annuler", settled(moves.undo), methods=["POST"]),
+            Route("/dossiers/{case_id}/remettre", settled(moves.release), methods=["POST"]),
+            Route("/dossiers/{case_id}/transmettre", settled(moves.escalate), methods=["POST"]),
+            Route("/dossiers/{case_id}/bail", settled(moves.heartbeat), methods=["POST"]),
         ],
         exception_handlers={VigieError: _on_error, HTTPException: _on_http_error, Exception: _on_unexpected},
     )

@@ -1,4 +1,4 @@
-"""The pages of the queue and of a case. The text leaves the server only when a person asks to reveal it."""
+"""The pages of the queue and of a case, without any text: what is hidden is revealed by ``reading``."""
 
 from __future__ import annotations
 
@@ -9,30 +9,26 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from serving.api.auth import caller_of, person
-from serving.api.schemas import parse
 from serving.api.threads import in_thread
-from serving.bundle.errors import InputError, VigieError
-from serving.review import READERS, Account, Case, DecisionForm, State
+from serving.review import READERS, Account, Case, State
 
 from . import words
 from .desk import HOME, Desk, field
 from .render import by_htmx
-from .sentences import sentence
-from .views import hold
+from .views import Undo, hold
 
 PAGE_SIZE = 50
 
 #: What a move has just done, said once on the next page.
 DONE = {
-    "decide": "Décision enregistrée.",
     "remis": "Dossier remis dans la file.",
     "transmis": "Dossier transmis en seconde lecture.",
+    "annule": "Décision annulée : le dossier est de nouveau entre vos mains.",
     "vide": "Aucun dossier n’attend : la file est vide.",
     "mot-de-passe": "Mot de passe changé.",
 }
 
-#: Parts of a case that stay hidden until asked for.
-PARTS = ("texte", "fil", "signalement")
+_FIELDS = ("qualification", "fondement", "note")
 
 
 class CasePages:
@@ -57,6 +53,7 @@ class CasePages:
             held=[self.desk.words.row(row, now) for row in held],
             figures=_figures(stats.states, stats.vital, stats.due_within_margin, stats.overdue),
             done=DONE.get(request.query_params.get("fait", "")),
+            undo=await self.undo(request, account),
             offset=offset,
             more=offset + PAGE_SIZE if len(rows) > PAGE_SIZE else None,
             back=max(offset - PAGE_SIZE, 0) if offset else None,
@@ -70,86 +67,38 @@ class CasePages:
 
     async def show(self, request: Request) -> Response:
         """A case: category and severity first, everything that could hurt hidden."""
-        return await self._case_page(request, _id(request))
+        return await self.page(request, str(request.path_params["case_id"]))
 
-    async def reveal(self, request: Request) -> Response:
-        """A hidden part of the case, asked for: as a fragment for htmx, else in its page."""
-        form = await self.desk.form(request)
-        part = field(form, "partie")
-        if part not in PARTS:
-            raise InputError(f"partie: expected one of {', '.join(PARTS)}", code="invalid_value", pointer="/partie")
-        if not by_htmx(request):
-            return await self._case_page(request, _id(request), revealed=part)
-        person(caller_of(request), READERS)
-        case = await in_thread(self.desk.queue.get, _id(request))
-        return self.desk.page(request, "_part.html", case=case, part=part, revealed=part, posted=self.desk.words.posted)
+    async def undo(self, request: Request, account: Account) -> Undo | None:
+        """The decision that ``?decide=ID`` names, while its analyst may still take it back."""
+        case_id = request.query_params.get("decide", "")
+        if not case_id:
+            return None
+        case = await in_thread(self.desk.queue.get, case_id)
+        return self.desk.words.undo(case, account, self.desk.now())
 
-    async def decide(self, request: Request) -> Response:
-        """Close the case with a finding, its ground and an action; a refusal keeps what was filled in."""
-        form = await self.desk.form(request)
-        account = person(caller_of(request), READERS)
-        try:
-            decision = _decision(form)
-            await in_thread(self.desk.queue.decide, _id(request), account, decision)
-        except VigieError as error:
-            return await self._refused(request, error, form)
-        self.desk.meters.decided.labels(str(decision.illegal).lower()).inc()
-        return RedirectResponse(f"{HOME}?fait=decide", 303)
-
-    async def release(self, request: Request) -> Response:
-        """Give the case back to the queue."""
-        form = await self.desk.form(request)
-        account = person(caller_of(request), READERS)
-        try:
-            await in_thread(self.desk.queue.release, _id(request), account, field(form, "note"))
-        except VigieError as error:
-            return await self._refused(request, error, form)
-        return RedirectResponse(f"{HOME}?fait=remis", 303)
-
-    async def escalate(self, request: Request) -> Response:
-        """Pass the case on for a second reading."""
-        form = await self.desk.form(request)
-        account = person(caller_of(request), READERS)
-        vital = field(form, "vital") == "oui"
-        try:
-            await in_thread(self.desk.queue.escalate, _id(request), account, field(form, "note"), vital=vital)
-        except VigieError as error:
-            return await self._refused(request, error, form)
-        return RedirectResponse(f"{HOME}?fait=transmis", 303)
-
-    async def heartbeat(self, request: Request) -> Response:
-        """Keep the lease while the page is open; says until when, or that it is lost."""
-        await self.desk.form(request)
-        account = person(caller_of(request), READERS)
-        try:
-            until = await in_thread(self.desk.queue.heartbeat, _id(request), account)
-        except VigieError as error:
-            return self.desk.page(request, "_lease.html", 409, lost=sentence(error), until=None, case_id=_id(request))
-        return self.desk.page(request, "_lease.html", lost=None, until=self._time(until), case_id=_id(request))
-
-    async def _refused(self, request: Request, error: VigieError, form: FormData) -> Response:
-        status = 422 if isinstance(error, InputError) else 409
-        return await self._case_page(request, _id(request), status, error=sentence(error), form=form)
-
-    async def _case_page(
+    async def page(
         self,
         request: Request,
         case_id: str,
         status: int = 200,
         *,
-        revealed: str | None = None,
         error: str | None = None,
         form: FormData | None = None,
+        **revealed: Any,
     ) -> Response:
+        """The page of a case; ``revealed`` is what ``reading`` shows of it."""
         account = person(caller_of(request), READERS)
         case = await in_thread(self.desk.queue.get, case_id)
         raid = await in_thread(self.desk.queue.same_target, case_id)
-        values = self._case_values(case, account) | {"revealed": revealed, "error": error}
+        values = {"revealed": None} | self._values(case, account) | {"error": error}
         values["raid"] = [self.desk.words.row(row, self.desk.now()) for row in raid]
-        values["filled"] = {key: field(form, key) for key in ("constat", "fondement", "suite", "note")} if form else {}
-        return self.desk.page(request, "case.html", status, **values)
+        values["filled"] = {key: field(form, key) for key in _FIELDS} if form else {}
+        values["done"] = DONE.get(request.query_params.get("fait", ""))
+        values["undo"] = await self.undo(request, account)
+        return self.desk.page(request, "case.html", status, **values | revealed)
 
-    def _case_values(self, case: Case, account: Account) -> dict[str, Any]:
+    def _values(self, case: Case, account: Account) -> dict[str, Any]:
         now, desk_words = self.desk.now(), self.desk.words
         held = hold(case.row, account)
         return {
@@ -158,7 +107,8 @@ class CasePages:
             "details": desk_words.details(case),
             "held": held,
             "waiting": case.state not in (State.CLAIMED, State.DECIDED, State.CLOSED),
-            "until": self._time(case.row.lease_until) if held and case.row.lease_until else None,
+            "until": desk_words.clock(case.row.lease_until) if held and case.row.lease_until else None,
+            "choices": desk_words.choices(case),
             "grounds": desk_words.grounds(),
             "actions": desk_words.actions(),
             "decisions": desk_words.decisions(case),
@@ -166,32 +116,10 @@ class CasePages:
             "posted": desk_words.posted,
         }
 
-    def _time(self, at: Any) -> str:
-        return self.desk.words.clock(at)
-
-
-def _id(request: Request) -> str:
-    return str(request.path_params["case_id"])
-
 
 def _offset(request: Request) -> int:
     given = request.query_params.get("debut", "0")
     return min(int(given), 1_000_000) if given.isascii() and given.isdecimal() else 0
-
-
-def _decision(form: FormData) -> DecisionForm:
-    """The decision of a form.
-
-    Raises:
-        InputError: no finding, or a field is wrong.
-    """
-    finding = field(form, "constat")
-    if finding not in ("illicite", "licite"):
-        raise InputError("constat: expected 'illicite' or 'licite'", code="missing_finding", pointer="/constat")
-    illegal = finding == "illicite"
-    ground = field(form, "fondement") or None
-    value = {"illegal": illegal, "ground": ground, "action": field(form, "suite"), "note": field(form, "note")}
-    return parse(DecisionForm, value)
 
 
 def _figures(states: dict[str, int], vital: int, near: int, overdue: int) -> list[tuple[str, str, str]]:

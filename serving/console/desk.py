@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -14,6 +16,7 @@ from starlette.responses import HTMLResponse
 from serving.api.auth import Caller, caller_of
 from serving.api.csrf import FIELD, HEADER, csrf_matches, csrf_token
 from serving.api.meters import Meters
+from serving.bundle import Manifest
 from serving.bundle.errors import Forbidden
 from serving.review import Account, Accounts, Queue
 
@@ -29,9 +32,20 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class Reader(Protocol):
+    """What weighs words: a classifier, for its logits."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """What its bundle says of itself."""
+
+    def logits(self, texts: Sequence[str]) -> list[npt.NDArray[np.float32]]:
+        """Of each text, shape (windows, labels)."""
+
+
 @dataclass(frozen=True)
 class Desk:
-    """The rooms behind the pages; ``now`` is the clock."""
+    """The rooms behind the pages; ``now`` is the clock, ``reader`` marks the words that weigh (None: nobody does)."""
 
     queue: Queue
     accounts: Accounts
@@ -39,6 +53,7 @@ class Desk:
     secret: bytes
     meters: Meters
     now: Callable[[], datetime] = utc_now
+    reader: Reader | None = None
 
     def page(self, request: Request, name: str, status: int = 200, /, **values: Any) -> HTMLResponse:
         """A page for a signed-in person, with what its frame shows."""
@@ -50,6 +65,12 @@ class Desk:
             "csrf": csrf_token(self.secret, caller.session),
         }
         return page(name, status, **frame, **values)
+
+    def expose(self, case_id: str, analyst: Account, words: int) -> None:
+        """Note that ``analyst`` has been shown so many words of a case."""
+        record = getattr(self.queue, "record_exposure", None)
+        if record and words:
+            record(case_id, analyst, words)
 
     async def form(self, request: Request) -> FormData:
         """The form of a post.

@@ -7,13 +7,14 @@ from serving.bundle.errors import Conflict, Forbidden, InputError, NotFound, Una
 _BY_CODE = {
     "not_claimed_by_you": "Ce dossier n’est plus à vous : sa réservation a pris fin, ou quelqu’un l’a traité.",
     "wrong_state": "Ce dossier a changé entre-temps. Rechargez-le pour voir où il en est.",
-    "missing_finding": "Indiquez le constat : illicite, ou licite.",
+    "missing_finding": "Choisissez la qualification : licite, ou le fondement d’un contenu illicite.",
     "missing_ground": "Un contenu illicite doit avoir un fondement : choisissez-le dans la liste.",
     "unknown_ground": "Ce fondement n’existe pas : choisissez-le dans la liste.",
     "unknown_action": "Choisissez la suite donnée dans la liste.",
-    "contradiction": "Cette suite ne va pas avec ce constat : choisissez l’une ou l’autre autrement.",
+    "contradiction": "Cette suite ne va pas avec cette qualification : choisissez l’une ou l’autre autrement.",
     "wrong_password": "Le mot de passe actuel n’est pas le bon, ou le compte est bloqué quelques minutes.",
     "bad_password": "Ce mot de passe est trop court ou trop long : choisissez-en un d’au moins douze caractères.",
+    "cannot_undo": "Cette décision ne peut plus être annulée : le délai est passé, ou le dossier a changé depuis.",
     "csrf": "La page a expiré. Rechargez-la, puis recommencez.",
 }
 

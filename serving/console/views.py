@@ -9,10 +9,10 @@ from itertools import groupby
 
 from serving.bundle import FAMILIES, OUTPUT_KEYS, Taxonomy, at_least
 from serving.bundle.taxonomy import Ground
-from serving.policy import Action, Policy
-from serving.review import Account, Case, CaseRow, State
+from serving.policy import Policy
+from serving.review import Account, Case, CaseRow, EventKind, State
 
-from . import words
+from . import keys, words
 
 _FAMILY_TITLES = {"": "Autres qualifications"}
 #: Probability from which an output is named among the details of a case.
@@ -36,6 +36,38 @@ class Deadline:
     words: str
     tone: str
     at: str
+    #: The moment itself, in ISO 8601, and how many seconds before it counts as near: for the clock of the page.
+    moment: str
+    margin: int
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A qualification that has a digit; ``value`` is ``licite``, the key of a ground, or ``autre``."""
+
+    digit: str
+    value: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """An action and the letter that takes it; ``after`` names the findings it may follow."""
+
+    key: str
+    title: str
+    letter: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Undo:
+    """A decision that its analyst may take back for ``seconds`` more."""
+
+    case_id: str
+    said: str
+    seconds: int
 
 
 @dataclass(frozen=True)
@@ -120,8 +152,10 @@ class Words:
         title, due = ("Échéance légale", row.due_at) if row.due_at else ("Objectif interne", row.target_at)
         if due is None:
             return None
-        tone = "past" if due <= now else "near" if due - now <= self.policy.claims.due_margin else "calm"
-        return Deadline(title, words.countdown_words(due, now), tone, self.moment(due))
+        margin = self.policy.claims.due_margin
+        tone = "past" if due <= now else "near" if due - now <= margin else "calm"
+        told, seconds = words.countdown_words(due, now), int(margin.total_seconds())
+        return Deadline(title, told, tone, self.moment(due), due.isoformat(), seconds)
 
     def details(self, case: Case) -> list[tuple[str, str]]:
         """The finer outputs worth naming, the likeliest first: (title, percentage)."""
@@ -133,6 +167,33 @@ class Words:
         ]
         return [(title, words.percent(score)) for title, score in sorted(fine, key=lambda pair: -pair[1])[:5]]
 
+    def title(self, key: str) -> str:
+        """The title of an output."""
+        return self._titles[key]
+
+    def choices(self, case: Case) -> list[Choice]:
+        """The qualifications that have a digit: legal, the grounds of the family most suspected, then all others."""
+        found = words.suspected(case.row.levels)
+        grounds = keys.offered(self.taxonomy.grounds, found[0][0] if found else None)
+        return [
+            Choice(keys.LEGAL, "licite", "Licite ou non établi", "aucun fondement"),
+            *(Choice(digit, ground.key, ground.title, ground.text) for digit, ground in grounds),
+            Choice(keys.OTHER, "autre", "Autre fondement", "à choisir dans la liste"),
+        ]
+
+    def undo(self, case: Case, account: Account, now: datetime) -> Undo | None:
+        """The last decision of ``account`` on ``case``, while it may be taken back."""
+        last = case.events[-1] if case.events else None
+        if last is None or last.kind is not EventKind.DECIDED or last.actor != account.id:
+            return None
+        left = int((last.at + self.policy.claims.undo - now).total_seconds())
+        if left < 1:
+            return None
+        # A blind second reading hides the decision, from the one who took it as well.
+        taken = case.decisions[-1] if case.decisions else None
+        said = f"{_finding(taken.illegal)} : {self._action_title(taken.action)}." if taken else ""
+        return Undo(case.id, said, left)
+
     def grounds(self) -> list[tuple[str, Sequence[Ground]]]:
         """Grounds of the taxonomy under the title of their family, other qualifications last."""
         return [(self._family_title(family), group) for family, group in _by_family(self.taxonomy.grounds)]
@@ -140,22 +201,17 @@ class Words:
     def _family_title(self, family: str) -> str:
         return self._titles.get(family) or _FAMILY_TITLES[""]
 
-    def actions(self) -> list[tuple[str, Sequence[Action]]]:
-        """The deployment's actions under the finding they follow."""
-        titles = {
-            ("illegal",): "Si le contenu est illicite",
-            ("legal",): "Si le contenu est licite",
-            ("illegal", "legal"): "Dans les deux cas",
-        }
+    def actions(self) -> list[Step]:
+        """The deployment's actions, in the order of its policy, each with its letter."""
         offered = self.policy.offered_actions()
-        groups = {key: [a for a in offered if tuple(sorted(a.after)) == key] for key in titles}
-        return [(titles[key], group) for key, group in groups.items() if group]
+        given = keys.letters([action.title for action in offered])
+        return [Step(a.key, a.title, letter, " ".join(a.after)) for a, letter in zip(offered, given, strict=True)]
 
     def decisions(self, case: Case) -> list[dict[str, str | None]]:
         """The decisions taken, in words, the latest first."""
         return [
             {
-                "finding": "Contenu illicite" if decision.illegal else "Contenu licite ou non établi",
+                "finding": _finding(decision.illegal),
                 "ground": ground.title if (ground := self.taxonomy.ground(decision.ground or "")) else decision.ground,
                 "text": ground.text if ground else None,
                 "action": self._action_title(decision.action),
@@ -177,6 +233,10 @@ def _by_family(grounds: Iterable[Ground]) -> list[tuple[str, list[Ground]]]:
     order = [*FAMILIES, ""]
     ordered = sorted(grounds, key=lambda ground: order.index(ground.family))
     return [(family, list(group)) for family, group in groupby(ordered, key=lambda ground: ground.family)]
+
+
+def _finding(illegal: bool) -> str:
+    return "Contenu illicite" if illegal else "Contenu licite ou non établi"
 
 
 def hold(row: CaseRow, account: Account) -> bool:

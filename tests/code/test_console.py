@@ -129,7 +129,7 @@ def test_signing_out_ends_the_session_on_the_server(house):
     assert house.accounts.session(token) is None
 
 
-MOVES = ("reveler", "decision", "remettre", "transmettre", "bail")
+MOVES = ("reveler", "decision", "annuler", "remettre", "transmettre", "bail")
 POSTS = ["suivant", "deconnexion", "mot-de-passe", *(f"dossiers/x/{move}" for move in MOVES)]
 
 
@@ -223,8 +223,8 @@ def test_a_case_announces_itself_before_its_text_which_stays_on_the_server(house
     assert (
         page.index("gravité")
         < page.index("<h1>")
-        < page.index("Pourquoi ce dossier est ici")
         < page.index("Révéler le texte")
+        < page.index("Pourquoi ce dossier est ici")
     )
     assert "Terrorisme" in page[page.index("<h1>") : page.index("</h1>")]
     for part, words in hidden.items():
@@ -252,6 +252,7 @@ def test_hostile_content_is_shown_as_text_everywhere(house):
         assert "<script>window" not in page
         assert "<img src=x" not in page
         assert "{{ 7*7 }}" in page
+        assert "window.pris=1&lt;/script&gt;" in page
         assert 'href="javascript' not in page
         # Whatever its direction, foreign text stays in its own box.
         for at in re.finditer("\u202e", page):
@@ -268,22 +269,24 @@ def test_claiming_opens_the_first_case_under_a_lease(house):
     assert (beat.status_code, "réservé jusqu’à" in beat.text) == (200, True)
 
 
-def test_grounds_are_grouped_by_family_and_actions_by_finding(house):
+def test_the_grounds_of_the_suspected_family_have_digits_and_the_actions_letters(house):
     client, _, path = take(house)
     page = client.get(path).text
     groups = re.findall(r'<optgroup label="([^"]+)"', page)
-    assert groups[:3] == ["Haine", "Terrorisme", "Harcèlement"]
-    assert "Autres qualifications" in groups
-    assert "Si le contenu est illicite" in groups
-    assert 'value="cp.terrorisme"' in page
+    assert groups == ["Haine", "Terrorisme", "Harcèlement", "Autres qualifications"]
+    digits = dict(re.findall(r'value="([^"]+)" data-touche="(\d)"', page))
+    assert (digits["licite"], digits["cp.terrorisme"], digits["autre"]) == ("0", "1", "9")
+    assert "loi1881.injure" not in digits
+    steps = re.findall(r'name="suite" value="(\w+)" data-touche="(\w)" data-apres="([a-z ]+)"', page)
+    assert ("transmission_pharos", "t", "illegal legal") in steps
+    assert len({letter for _, letter, _ in steps}) == len(steps)
 
 
 def test_a_decision_is_kept_with_its_ground_action_and_note(house):
     client, csrf, path = take(house)
-    form = {"constat": "illicite", "fondement": "cp.terrorisme", "suite": "transmission_pharos", "note": "vu <b>"}
+    form = {"qualification": "cp.terrorisme", "suite": "transmission_pharos", "note": "vu <b>"}
     answer = post(client, csrf, f"{path}/decision", **form)
-    assert answer.headers["location"] == "/console/?fait=decide"
-    assert "Décision enregistrée" in client.get("/console/?fait=decide").text
+    assert answer.headers["location"] == path.replace("dossiers/", "?decide=")
     page = client.get(path).text
     for said in (
         "Contenu illicite",
@@ -294,18 +297,18 @@ def test_a_decision_is_kept_with_its_ground_action_and_note(house):
         "Décidé",
     ):
         assert said in page
-    assert "Enregistrer la décision" not in page
+    assert "Suite donnée <small>enregistre" not in page
     assert house.registry.get_sample_value("vigie_cases_decided_total", {"illegal": "true"}) == 1
 
 
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"suite": "transmission_pharos"}, "Indiquez le constat"),
-        ({"constat": "illicite", "suite": "transmission_pharos"}, "doit avoir un fondement"),
-        ({"constat": "illicite", "fondement": "cp.rien", "suite": "transmission_pharos"}, "Ce fondement n’existe pas"),
-        ({"constat": "illicite", "fondement": "cp.terrorisme", "suite": "maintien"}, "ne va pas avec ce constat"),
-        ({"constat": "licite", "suite": ""}, "Choisissez la suite"),
+        ({"suite": "transmission_pharos"}, "Choisissez la qualification"),
+        ({"qualification": "autre", "suite": "transmission_pharos"}, "doit avoir un fondement"),
+        ({"qualification": "cp.rien", "suite": "transmission_pharos"}, "Ce fondement n’existe pas"),
+        ({"qualification": "cp.terrorisme", "suite": "maintien"}, "ne va pas avec cette qualification"),
+        ({"qualification": "licite", "suite": ""}, "Choisissez la suite"),
     ],
 )
 def test_an_incomplete_decision_says_what_is_missing_and_keeps_what_was_written(house, fields, said):
@@ -314,8 +317,34 @@ def test_an_incomplete_decision_says_what_is_missing_and_keeps_what_was_written(
     assert answer.status_code == 422
     assert said in answer.text
     assert "mes réflexions</textarea>" in answer.text
-    if fields.get("suite"):
-        assert f'value="{fields["suite"]}" selected' in answer.text
+    if fields.get("qualification") in ("licite", "cp.terrorisme", "autre"):
+        assert re.search(f'value="{fields["qualification"]}"[^>]* checked', answer.text)
+
+
+def test_a_decision_can_be_taken_back_for_a_minute_by_the_one_who_took_it(house):
+    client, csrf, path = take(house)
+    case_id = path.rpartition("/")[2]
+    form = {"qualification": "cp.terrorisme", "suite": "transmission_pharos"}
+    after = post(client, csrf, f"{path}/decision", **form).headers["location"]
+    page = client.get(after).text
+    assert "Décision enregistrée." in page
+    assert "Contenu illicite : Transmission à PHAROS" in page
+    colleague, theirs = house.browser()
+    assert "Décision enregistrée." not in colleague.get(after).text
+    assert post(colleague, theirs, f"{path}/annuler").status_code == 409
+    assert post(client, csrf, f"{path}/annuler").headers["location"] == f"{path}?fait=annule"
+    assert "de nouveau entre vos mains" in client.get(f"{path}?fait=annule").text
+    assert house.queue.get(case_id).decisions == ()
+    refused = post(client, csrf, f"{path}/annuler")
+    assert refused.status_code == 409
+    assert "ne peut plus être annulée" in refused.text
+
+
+def test_a_ground_of_the_whole_list_can_be_chosen(house):
+    client, csrf, path = take(house)
+    form = {"qualification": "autre", "fondement": "cp.menace", "suite": "notification_hebergeur"}
+    assert post(client, csrf, f"{path}/decision", **form).status_code == 303
+    assert house.queue.get(path.rpartition("/")[2]).decisions[0].ground == "cp.menace"
 
 
 def test_giving_back_and_passing_on(house):
@@ -334,7 +363,7 @@ def test_giving_back_and_passing_on(house):
 def test_what_is_no_longer_mine_is_said_and_not_done(house):
     client, csrf, path = take(house)
     other, other_csrf = house.browser()
-    decision = {"constat": "illicite", "fondement": "cp.terrorisme", "suite": "transmission_pharos"}
+    decision = {"qualification": "cp.terrorisme", "suite": "transmission_pharos"}
     refused = post(other, other_csrf, f"{path}/decision", **decision)
     assert refused.status_code == 409
     assert "n’est plus à vous" in refused.text

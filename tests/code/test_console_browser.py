@@ -104,11 +104,10 @@ def test_an_analyst_signs_in_reveals_claims_and_decides(house, page):
 
     page.get_by_role("button", name="Prendre le dossier suivant").click()
     page.get_by_text("vous est réservé jusqu’à").wait_for()
-    page.get_by_label("Contenu illicite").check()
-    page.get_by_label("Fondement").select_option("cp.terrorisme")
-    page.get_by_label("Suite donnée").select_option("transmission_pharos")
+    page.get_by_label("Provocation directe").check()
+    page.get_by_text("Ajouter une note").click()
     page.get_by_label("Note").fill("transmis")
-    page.get_by_role("button", name="Enregistrer la décision").click()
+    page.get_by_role("button", name="Transmission à PHAROS").click()
     page.get_by_text("Décision enregistrée.").wait_for()
     assert page.locator("table.file tbody tr").count() == 1
     assert house.queue.stats().states["decided"] == 1
@@ -166,10 +165,48 @@ def test_the_keyboard_alone_reaches_a_decision(house, page):
     reach(page, "Révéler le texte")
     page.keyboard.press("Enter")
     page.locator("blockquote.texte").wait_for()
-    reach(page, "illicite")
+    reach(page, "licite")
     page.keyboard.press("Space")
-    assert page.locator("input[value=illicite]").is_checked()
-    reach(page, "Enregistrer la décision")
+    assert page.locator("input[value=licite]").is_checked()
+    reach(page, "classement_sans_suite")
+    page.keyboard.press("Enter")
+    page.get_by_text("Décision enregistrée").wait_for()
+
+
+def test_two_keys_decide_once_the_text_has_been_seen_and_never_while_writing(house, page):
+    house.accounts.create_user("ana", Role.ANALYST, PASSWORD)
+    house.receive("une menace")
+    sign_in(page, "ana")
+    page.keyboard.press("s")
+    page.get_by_text("vous est réservé jusqu’à").wait_for()
+    page.keyboard.press("1")
+    page.keyboard.press("t")
+    page.locator("#annonces", has_text="Révélez d’abord le texte").wait_for(state="attached")
+    assert house.queue.stats().states == {"claimed": 1}
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Raccourcis du clavier").wait_for()
+    page.keyboard.press("Escape")
+    page.keyboard.press("v")
+    page.locator("blockquote.texte[data-lu]").wait_for()
+    page.keyboard.press("o")
+    page.keyboard.press("Enter")
+    page.get_by_label("Note").fill("")
+    page.get_by_label("Note").press_sequentially("1t")
+    assert not page.locator("#decision input[type=radio]:checked").count()
+    page.get_by_role("heading", name="Décider").click()
+    # The digits of an AZERTY row type other signs: keys count by their place.
+    page.evaluate("document.activeElement.blur()")
+    page.evaluate(
+        "document.body.dispatchEvent(new KeyboardEvent('keydown', {key: '&', code: 'Digit1', bubbles: true}))"
+    )
+    assert page.locator("input[value='cp.terrorisme']").is_checked()
+    page.keyboard.press("m")
+    page.locator("#annonces", has_text="ne va pas avec cette qualification").wait_for(state="attached")
+    page.keyboard.press("t")
+    page.get_by_text("Décision enregistrée").wait_for()
+    (decision,) = house.queue.get(house.queue.changed_since().rows[-1].id).decisions
+    assert (decision.ground, decision.action, decision.note) == ("cp.terrorisme", "transmission_pharos", "1t")
+    assert page.complaints == []
 
 
 def reach(page, wanted: str) -> None:

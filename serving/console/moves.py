@@ -1,0 +1,114 @@
+"""What an analyst does with a case: decides, takes it back, passes it on. Each view is one call of the queue."""
+
+from __future__ import annotations
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from serving.api.auth import caller_of, person
+from serving.api.schemas import parse
+from serving.api.threads import in_thread
+from serving.bundle.errors import InputError, VigieError
+from serving.review import READERS, DecisionForm
+
+from .cases import CasePages
+from .desk import HOME, field
+from .sentences import sentence
+
+LEGAL = "licite"
+ELSEWHERE = "autre"
+
+
+class MovePages:
+    """The views that move a case."""
+
+    def __init__(self, cases: CasePages) -> None:
+        self.cases = cases
+        self.desk = cases.desk
+
+    async def decide(self, request: Request) -> Response:
+        """Close the case with a qualification and an action; a refusal keeps what was filled in."""
+        form = await self.desk.form(request)
+        account = person(caller_of(request), READERS)
+        try:
+            decision = decision_of(form)
+            await in_thread(self.desk.queue.decide, _id(request), account, decision)
+        except VigieError as error:
+            return await self._refused(request, error, form)
+        self.desk.meters.decided.labels(str(decision.illegal).lower()).inc()
+        return RedirectResponse(f"{HOME}?decide={_id(request)}", 303)
+
+    async def undo(self, request: Request) -> Response:
+        """Take back one's own decision, while the policy allows."""
+        form = await self.desk.form(request)
+        account = person(caller_of(request), READERS)
+        try:
+            await in_thread(self.desk.queue.undo, _id(request), account)
+        except VigieError as error:
+            return await self._refused(request, error, form)
+        return RedirectResponse(f"{HOME}dossiers/{_id(request)}?fait=annule", 303)
+
+    async def release(self, request: Request) -> Response:
+        """Give the case back to the queue."""
+        form = await self.desk.form(request)
+        account = person(caller_of(request), READERS)
+        try:
+            await in_thread(self.desk.queue.release, _id(request), account, field(form, "note"))
+        except VigieError as error:
+            return await self._refused(request, error, form)
+        return RedirectResponse(f"{HOME}?fait=remis", 303)
+
+    async def escalate(self, request: Request) -> Response:
+        """Pass the case on for a second reading."""
+        form = await self.desk.form(request)
+        account = person(caller_of(request), READERS)
+        vital = field(form, "vital") == "oui"
+        try:
+            await in_thread(self.desk.queue.escalate, _id(request), account, field(form, "note"), vital=vital)
+        except VigieError as error:
+            return await self._refused(request, error, form)
+        return RedirectResponse(f"{HOME}?fait=transmis", 303)
+
+    async def heartbeat(self, request: Request) -> Response:
+        """Keep the lease while the page is open; says until when, or that it is lost."""
+        await self.desk.form(request)
+        account = person(caller_of(request), READERS)
+        try:
+            until = await in_thread(self.desk.queue.heartbeat, _id(request), account)
+        except VigieError as error:
+            lost = sentence(error)
+            return self.desk.page(request, "_lease.html", 409, lost=lost, until=None, case_id=_id(request))
+        clock = self.desk.words.clock(until)
+        return self.desk.page(request, "_lease.html", lost=None, until=clock, case_id=_id(request))
+
+    async def _refused(self, request: Request, error: VigieError, form: FormData) -> Response:
+        status = 422 if isinstance(error, InputError) else 409
+        return await self.cases.page(request, _id(request), status, error=sentence(error), form=form)
+
+
+def decision_of(form: FormData) -> DecisionForm:
+    """The decision of a form: ``qualification`` is ``licite``, the key of a ground, or ``autre`` with ``fondement``.
+
+    Raises:
+        InputError: no qualification, or a field is wrong.
+    """
+    qualification = field(form, "qualification")
+    if not qualification:
+        detail = f"qualification: expected {LEGAL!r}, {ELSEWHERE!r} or the key of a ground"
+        raise InputError(detail, code="missing_finding", pointer="/qualification")
+    ground = field(form, "fondement") if qualification == ELSEWHERE else qualification
+    illegal = qualification != LEGAL
+    return parse(
+        DecisionForm,
+        {
+            "illegal": illegal,
+            "ground": (ground or None) if illegal else None,
+            "action": field(form, "suite"),
+            "note": field(form, "note"),
+        },
+    )
+
+
+def _id(request: Request) -> str:
+    return str(request.path_params["case_id"])

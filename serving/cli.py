@@ -129,6 +129,29 @@ def serve(
     os.execve(sys.executable, [sys.executable, *command, *address], environment)  # noqa: S606 (our own program)
 
 
+@app.command()
+def simulate(
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help='JSONL {"id", "text", "gold"} (default: our held-out cases).'),
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", help="HTML report to write.")] = Path("simulation.html"),
+    scenario: Annotated[Path | None, typer.Option(help="World to simulate (default: configs/simulation.toml).")] = None,
+    in_sample: Annotated[bool, typer.Option("--in-sample", help="Our training cases, known to the model.")] = False,
+    replicates: Annotated[int | None, typer.Option(min=2, help="Worlds per load (default: the scenario's).")] = None,
+) -> None:
+    """Compare the queue with other orders of reading on simulated days; writes an HTML report in French."""
+    from .simulation.run import Request, simulate_to
+
+    settings = Settings.from_env()
+    wanted = Request(file, scenario or settings.configs / "simulation.toml", in_sample, replicates)
+    with _progress(None) as advance:
+        told = simulate_to(output, wanted, settings, advance)
+    for line in told:
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
+    out.print(f"report: {output}", highlight=False, markup=False, soft_wrap=True)
+
+
 @bundle_app.command("check")
 def bundle_check(path: Annotated[Path, typer.Argument(help="Bundle folder.")]) -> None:
     """Verify a bundle: schema, files, digests, and that the model loads and answers."""

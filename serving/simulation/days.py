@@ -1,0 +1,96 @@
+"""The discrete-event engine (SimPy): notices come, analysts work their shifts, each reads what the order hands out."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+import simpy
+
+from .orders import ReadingOrder
+from .scenario import Scenario, Shift
+from .world import Notice, World
+
+#: Minutes between two heartbeats of a reader; below the shortest lease that makes sense.
+_BEAT = 5.0
+#: Days after the last arrival in which what still waits is read.
+_DRAIN_DAYS = 30
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One notice read: begun and ended at these minutes."""
+
+    notice: Notice
+    begun: float
+    ended: float
+
+
+def run(world: World, order: ReadingOrder, scenario: Scenario) -> list[Reading]:
+    """Every reading, in the order in which it ended, until all is read."""
+    day = _Days(world, order)
+    for shift in scenario.shifts:
+        for number in range(shift.analysts):
+            day.env.process(day.analyst(f"{shift.name}-{number}", shift))
+    day.env.process(day.arrivals())
+    for notice in world.notices:
+        day.env.process(day.tellings(notice, scenario.reach.told_after_hours))
+    day.env.run(until=day.all_read)
+    return day.readings
+
+
+class _Days:
+    """What the processes share."""
+
+    def __init__(self, world: World, order: ReadingOrder) -> None:
+        self.env = simpy.Environment()
+        self.readings: list[Reading] = []
+        self.all_read = self.env.event()
+        self._world = world
+        self._order = order
+        self._arrived = self.env.event()
+
+    def arrivals(self) -> Generator[simpy.Event, Any, None]:
+        """Notices, each at its minute."""
+        for notice in self._world.notices:
+            yield self.env.timeout(notice.at - self.env.now)
+            self._order.arrive(notice)
+            rung, self._arrived = self._arrived, self.env.event()
+            rung.succeed()
+
+    def tellings(self, notice: Notice, hours: tuple[float, ...]) -> Generator[simpy.Event, Any, None]:
+        """The reach of a notice, told again."""
+        yield self.env.timeout(notice.at)
+        for after in hours:
+            yield self.env.timeout(notice.at + 60 * after - self.env.now)
+            self._order.seen(notice, self.env.now)
+
+    def analyst(self, name: str, shift: Shift) -> Generator[simpy.Event, Any, None]:
+        """Works the shift every day; a reading begun is finished. A night begins the evening before the first day."""
+        for day in range(-1, round(self._world.end / 1440) + _DRAIN_DAYS):
+            begin, end = 1440.0 * day + 60 * shift.from_hour, 1440.0 * day + 60 * shift.to_hour
+            if end <= self.env.now:
+                continue
+            yield self.env.timeout(max(0.0, begin - self.env.now))
+            yield from self._work(name, end)
+
+    def _work(self, name: str, end: float) -> Generator[simpy.Event, Any, None]:
+        while self.env.now < end:
+            notice = self._order.next(name, self.env.now)
+            if notice is None:
+                yield self._arrived | self.env.timeout(end - self.env.now)
+                continue
+            yield from self._read(name, notice)
+
+    def _read(self, name: str, notice: Notice) -> Generator[simpy.Event, Any, None]:
+        begun = self.env.now
+        done = begun + notice.minutes
+        while done - self.env.now > _BEAT:
+            yield self.env.timeout(_BEAT)
+            self._order.beat(notice, name, self.env.now)
+        yield self.env.timeout(max(0.0, done - self.env.now))
+        self._order.read(notice, name, self.env.now)
+        self.readings.append(Reading(notice, begun, self.env.now))
+        if len(self.readings) == len(self._world.notices):
+            self.all_read.succeed()

@@ -1,0 +1,202 @@
+"""One simulated world: which texts come, when, from whom, how far they are seen, how long they take. Pure draws.
+
+Every order meets the same world (common random numbers). Harm runs while an illegal text is online:
+
+    harm per hour = severity x (1 + log10(1 + views so far)) x exp(-hours since the notice / fading)
+
+the severity and reach terms of the policy, with the truth in place of the probability and an audience that tires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+
+import numpy as np
+
+from serving.bundle.errors import InputError
+from serving.bundle.taxonomy import Taxonomy
+from serving.bundle.text import words
+from serving.policy import Policy
+from serving.review import KeyKind, Order
+
+from .scenario import Scenario
+from .texts import GoldText
+
+#: Midnight of the first simulated day.
+START = datetime(2026, 1, 5, tzinfo=UTC)
+_AHEAD_HOURS = 240.0
+_STEPS = 481
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A text that comes, with all that chance decides about it.
+
+    Attributes:
+        at: minutes since the start of the world.
+        minutes: what reading it takes.
+        views, growth: views at the notice, and views still to come.
+        found: whether a reader finds it illegal, if it is.
+    """
+
+    number: int
+    gold: GoldText
+    at: float
+    minutes: float
+    views: float
+    growth: float
+    growth_hours: float
+    fading_hours: float
+    kind: KeyKind
+    order: Order | None
+    found: bool
+
+    @property
+    def id(self) -> str:
+        """Its external id."""
+        return f"{self.number}"
+
+    @property
+    def illegal(self) -> bool:
+        """Whether its text is, in truth."""
+        return self.gold.illegal
+
+    @property
+    def acted_on(self) -> bool:
+        """Whether reading it ends its harm."""
+        return self.illegal and self.found
+
+    def reach(self, at: float) -> int:
+        """Views at minute ``at``."""
+        hours = max(0.0, at - self.at) / 60
+        return int(self.views + self.growth * (1 - np.exp(-hours / self.growth_hours)))
+
+    @cached_property
+    def _harm_done(self) -> np.ndarray:
+        """Harm from the notice to each of ``_hours()``, by trapezoids."""
+        hours = _hours()
+        views = self.views + self.growth * (1 - np.exp(-hours / self.growth_hours))
+        rate = self.gold.severity * (1 + np.log10(1 + views)) * np.exp(-hours / self.fading_hours)
+        return np.concatenate([[0.0], np.cumsum((rate[1:] + rate[:-1]) / 2 * np.diff(hours))])
+
+    def harm_left(self, at: float) -> float:
+        """Harm that is still to come at minute ``at``, if the text stays; severity-hours."""
+        done = self._harm_done
+        return float(done[-1] - np.interp((at - self.at) / 60, _hours(), done))
+
+    def views_left(self, at: float) -> float:
+        """Views that are still to come, times the severity: the other measure of harm."""
+        return self.gold.severity * self.growth * float(np.exp(-max(0.0, at - self.at) / 60 / self.growth_hours))
+
+    @property
+    def moment(self) -> datetime:
+        """When it comes, on the calendar."""
+        return START + timedelta(minutes=self.at)
+
+
+def _hours() -> np.ndarray:
+    """Finer at first, where harm runs fastest."""
+    return _AHEAD_HOURS * np.linspace(0, 1, _STEPS) ** 2
+
+
+@dataclass(frozen=True)
+class World:
+    """The notices of one draw, in the order in which they come, and the last minute of the arrivals."""
+
+    notices: tuple[Notice, ...]
+    end: float
+    load: float
+
+
+def size_of(scenario: Scenario, texts: Sequence[GoldText], taxonomy: Taxonomy) -> int:
+    """How many notices a world has: those wanted, or as many as the texts allow at the scenario's shares.
+
+    Raises:
+        InputError: some family with a share has no text.
+    """
+    strata, shares = _strata(texts, taxonomy), _shares(scenario)
+    wanted = scenario.arrivals.days * scenario.arrivals.per_day
+    number = min([wanted, *(int(len(strata[name]) / share) for name, share in shares.items() if share)])
+    if number < 20:
+        have = ", ".join(f"{name or 'harmless'} {len(part)}" for name, part in strata.items())
+        raise InputError(f"too few texts for the shares of simulation.toml ({have}); give a larger file")
+    return number
+
+
+def draw_world(
+    scenario: Scenario, texts: Sequence[GoldText], policy: Policy, taxonomy: Taxonomy, *, load: float, seed: int
+) -> World:
+    """One world; the same for the same seed, whatever the load, but for how long reading takes."""
+    rng = np.random.default_rng(seed)
+    number, strata = size_of(scenario, texts, taxonomy), _strata(texts, taxonomy)
+    chosen: list[GoldText] = []
+    for name, share in _shares(scenario).items():
+        part = strata[name]
+        chosen += [part[i] for i in rng.permutation(len(part))[: round(number * share)]]
+    order = rng.permutation(len(chosen))
+    noise = rng.lognormal(0, scenario.analysts.sigma, len(chosen))
+    estimates = np.array([policy.rank.opening_minutes + words(t.text) / policy.rank.words_per_minute for t in chosen])
+    minutes = estimates * noise
+    minutes *= load * scenario.minutes_a_day * scenario.arrivals.days / minutes.sum()
+    moments = np.sort(_moments(scenario, rng, len(chosen)))
+    views = rng.lognormal(np.log(scenario.reach.median), scenario.reach.sigma, len(chosen))
+    growth = views * rng.lognormal(np.log(scenario.reach.growth_median), scenario.reach.growth_sigma, len(chosen))
+    chances = rng.random((len(chosen), 2))
+    notices = []
+    for place, i in enumerate(order):
+        kind = _kind(scenario, chosen[i].illegal, chances[i, 0])
+        notices.append(
+            Notice(
+                place,
+                chosen[i],
+                float(moments[place]),
+                float(minutes[i]),
+                float(views[i]),
+                float(growth[i]),
+                scenario.reach.hours,
+                scenario.harm.fading_hours,
+                kind,
+                _order(kind, chosen[i], place),
+                bool(chances[i, 1] < scenario.analysts.sensitivity),
+            )
+        )
+    return World(tuple(notices), scenario.arrivals.days * 1440.0, load)
+
+
+def _shares(scenario: Scenario) -> dict[str | None, float]:
+    harmless = 1 - sum(scenario.arrivals.shares.values())
+    return dict([*scenario.arrivals.shares.items(), (None, harmless)])
+
+
+def _strata(texts: Sequence[GoldText], taxonomy: Taxonomy) -> dict[str | None, list[GoldText]]:
+    strata: dict[str | None, list[GoldText]] = {"haine": [], "terrorisme": [], "harcelement": [], None: []}
+    for text in texts:
+        strata[text.family(taxonomy)].append(text)
+    return strata
+
+
+def _moments(scenario: Scenario, rng: np.random.Generator, number: int) -> np.ndarray:
+    """Minutes of arrival: a Poisson process with the day's profile, given its number."""
+    weights = np.array(scenario.arrivals.hours)
+    hours = rng.choice(24, number, p=weights / weights.sum())
+    days = rng.integers(scenario.arrivals.days, size=number)
+    return 1440.0 * days + 60.0 * (hours + rng.random(number))
+
+
+def _kind(scenario: Scenario, illegal: bool, chance: float) -> KeyKind:
+    authority = scenario.arrivals.authority.of(illegal)
+    if chance < authority:
+        return KeyKind.AUTHORITY
+    flagger = authority + scenario.arrivals.trusted_flagger.of(illegal)
+    return KeyKind.TRUSTED_FLAGGER if chance < flagger else KeyKind.PLATFORM
+
+
+def _order(kind: KeyKind, gold: GoldText, number: int) -> Order | None:
+    """An authority's order: one hour for terrorist content, a day otherwise."""
+    if kind is not KeyKind.AUTHORITY:
+        return None
+    law = "tco" if "terrorisme" in gold.labels else "lcen"
+    return Order(authority="Autorité simulée", reference=f"{law.upper()}-{number}", kind=law)

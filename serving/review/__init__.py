@@ -26,6 +26,11 @@ Public surface::
         .near_duplicates(case_id, limit=20) -> list[Likeness(row, similarity, differing_words, risky)]
         .cluster(case_id, limit=200) -> list[Likeness]              waiting, and alike enough for one decision
         .decide_many(ids, analyst, form, now=None) -> Bulk(decided, peeled)     the first id is the model
+        .add_golden(new, expected, by, now=None) -> Received  .golden_report(account_id=None) -> GoldenReport
+        .record_exposure(case_id, analyst, words, *, again=False, now=None)
+        .exposure_of(account_id, days=7) -> list[Exposure]  .exposure_report(since) -> ExposureReport
+        .pace(analyst, now=None) -> Pace                            grave cases so far, whether a break is due
+        .set_opt_out(account_id, families)  .opt_out_of(account_id) -> tuple[str, ...]     private
         .same_target(case_id, limit=20) -> list[CaseRow]            other cases that aim at the same person
         .changed_since(cursor=0, limit=500, *, key_id=None) -> Changes(cursor, rows)
         .stats(now=None) -> Stats
@@ -63,11 +68,15 @@ from .records import (
     Decision,
     Event,
     EventKind,
+    Exposure,
+    ExposureReport,
     Feedback,
+    GoldenReport,
     Key,
     KeyKind,
     Likeness,
     Note,
+    Pace,
     Quota,
     Received,
     Role,
@@ -97,8 +106,11 @@ __all__ = [
     "DecisionForm",
     "Event",
     "EventKind",
+    "Exposure",
+    "ExposureReport",
     "Feedback",
     "Filters",
+    "GoldenReport",
     "Key",
     "KeyKind",
     "Likeness",
@@ -107,6 +119,7 @@ __all__ = [
     "Note",
     "Notice",
     "Order",
+    "Pace",
     "Queue",
     "Quota",
     "Received",

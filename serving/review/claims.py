@@ -6,8 +6,8 @@ authorities, trusted flaggers and ordinary cases by rank, ordinary ones first wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, literal_column, 
 from serving.bundle.errors import Conflict
 from serving.priority import Lane
 
-from . import transitions
+from . import exposure, golden, transitions
 from .audit import AUDIT, draw_audit
 from .places import Rules
 from .records import JUDGED, SENIORS, Account
@@ -59,6 +59,7 @@ def claim(connection: Connection, rules: Rules, analyst: Account, now: datetime)
     _return_lapsed(connection, rules, now)
     for name, case, probability in _candidates(connection, rules, analyst, now):
         until = now + rules.policy.claims.lease
+        exposure.note_claim(connection, rules, analyst.id, bool(case.grave), now)
         transitions.claim(
             connection, rules.secret, case, analyst.id, now, until=until, through=name, probability=probability
         )
@@ -79,7 +80,12 @@ def claim_named(connection: Connection, rules: Rules, analyst: Account, case_id:
     ):
         why = f"it is {case.state}, or you have had a part in it"
         raise Conflict(f"case {case_id} does not wait for you: {why}; claim the next one", code="not_open_to_you")
+    urgent = case.vital or (case.due_at is not None and case.due_at <= now + rules.policy.claims.due_margin)
+    if case.grave and not urgent and exposure.wishes_of(connection, rules, analyst.id, now).mild_only:
+        detail = f"case {case_id} is grave, and you have read enough of those today; leave it to others"
+        raise Conflict(detail, code="enough_today")
     until = now + rules.policy.claims.lease
+    exposure.note_claim(connection, rules, analyst.id, bool(case.grave), now)
     transitions.claim(connection, rules.secret, case, analyst.id, now, until=until, through="named", probability=None)
 
 
@@ -104,16 +110,46 @@ def _candidates(
     """The best free case of each step, best step first; asked for one at a time."""
     vital, due, *lanes = steps(rules, now)
     share = rules.policy.claims
+    wishes = exposure.wishes_of(connection, rules, analyst.id, now)
     for step in (vital, due):
-        yield from _first_free(connection, step, analyst)
+        yield from _first_free(connection, _within(step, wishes), analyst)
+    if (item := golden.draw(connection, rules, analyst.id, wishes, now)) is not None:
+        yield str(item.lane), item, None
     if rules.draw() < share.audit_share:
         yield from (
             (AUDIT, case, share.audit_share * p) for case, p in draw_audit(connection, rules.draw, open_to(analyst))
         )
     if rules.draw() < share.ordinary_share:
         lanes.sort(key=lambda step: step.name != Lane.ORDINARY)
+    if wishes.mild_first or wishes.mild_only:
+        for step in lanes:
+            yield from _best_free(connection, step, analyst, wishes.topics or exposure.TOPICS, (0,))
+    if wishes.mild_only:
+        return
     for step in lanes:
-        yield from _first_free(connection, step, analyst)
+        if wishes.topics is None:
+            yield from _first_free(connection, step, analyst)
+        else:
+            yield from _best_free(connection, step, analyst, wishes.topics, (0, 1))
+
+
+def _within(step: Step, wishes: exposure.Wishes) -> Step:
+    """The step without the topics this person opted out of; it has few cases, so the rest are passed over."""
+    return step if wishes.topics is None else replace(step, where=and_(step.where, cases.c.topic.in_(wishes.topics)))
+
+
+def _best_free(
+    connection: Connection, step: Step, analyst: Account, topics: Sequence[str], graves: Sequence[int]
+) -> Iterator[tuple[str, StoredRow, float | None]]:
+    """The best free case of a lane among these topics: one probe of an index for each, whatever waits above it."""
+    probes = [
+        replace(step, where=and_(step.where, cases.c.topic == topic, cases.c.grave == literal_column(str(grave))))
+        for topic in topics
+        for grave in graves
+    ]
+    found = [case for probe in probes for case in connection.execute(next_free(probe, analyst))]
+    if found:
+        yield step.name, max(found, key=lambda case: case.rank), None
 
 
 def _first_free(connection: Connection, step: Step, analyst: Account) -> Iterator[tuple[str, StoredRow, float | None]]:

@@ -90,7 +90,7 @@ def _insert(connection: Connection, rows: list[dict[str, Any]]) -> set[str]:
 
 
 def _row(rules: Rules, case: NewCase, source: Source, digest: str, now: datetime) -> dict[str, Any]:
-    case_id = _new_id(now)
+    case_id = new_id(now)
     body = {"digest": digest, "text": keyed(rules.secret, "text", case.text), "key_kind": str(source.kind)}
     event = link(
         rules.secret,
@@ -156,6 +156,6 @@ def _placed(rules: Rules, case: NewCase, source: Source, now: datetime) -> dict[
         raise InputError(detail, code=error.code, pointer=error.pointer) from None
 
 
-def _new_id(now: datetime) -> str:
+def new_id(now: datetime) -> str:
     """32 hexadecimal characters, growing with time so that an index is filled at its end."""
     return f"{int(now.timestamp() * 1000):012x}{secrets.token_hex(10)}"

@@ -15,6 +15,8 @@ from . import (
     claims,
     clusters,
     events,
+    exposure,
+    golden,
     intake,
     notes,
     readers,
@@ -42,9 +44,13 @@ from .records import (
     ChainReport,
     Changes,
     EventKind,
+    Exposure,
+    ExposureReport,
     Feedback,
+    GoldenReport,
     Likeness,
     Note,
+    Pace,
     Received,
     Role,
     SkipReason,
@@ -357,6 +363,62 @@ class Queue:
         if case_id not in {row.id for row in self.held(analyst)}:
             self.claim_case(case_id, analyst, now)
         self.decide(case_id, analyst, form, now)
+
+    def add_golden(self, new: NewCase, expected: DecisionForm, by: Account, now: datetime | None = None) -> Received:
+        """Keep a case whose right decision is known; copies are handed out at ``claims.golden_share``.
+
+        Raises:
+            Forbidden: only a supervisor does this.
+            InputError: the expected decision makes no sense.
+        """
+        if by.role != Role.SUPERVISOR:
+            raise Forbidden(f"the role {by.role} does not choose golden items; ask a supervisor")
+        _check_form(expected, self.rules.policy, self.rules.taxonomy)
+        with writing(self.engine) as connection:
+            return golden.add(connection, self.rules, new, expected, by.id, now or _clock())
+
+    def golden_report(self, account_id: str | None = None) -> GoldenReport:
+        """How golden items were answered, by everybody or by one person."""
+        with reading(self.engine) as connection:
+            return golden.report(connection, account_id)
+
+    def record_exposure(
+        self, case_id: str, analyst: Account, words: int, *, again: bool = False, now: datetime | None = None
+    ) -> None:
+        """Note that somebody has been shown ``words`` words of a case; ``again``: the case is counted already."""
+        with writing(self.engine) as connection:
+            case = transitions.lock(connection, case_id)
+            exposure.record(connection, self.rules, case, analyst.id, max(words, 0), again, now or _clock())
+
+    def exposure_of(self, account_id: str, days: int = 7, now: datetime | None = None) -> list[Exposure]:
+        """What somebody has read in the last ``days``, by day, family and severity."""
+        with reading(self.engine) as connection:
+            return exposure.ledger(connection, self.rules, account_id, days, now or _clock())
+
+    def exposure_report(self, since: datetime) -> ExposureReport:
+        """Exposure of everybody, before and after masking and de-duplication."""
+        with reading(self.engine) as connection:
+            return exposure.report(connection, self.rules, since)
+
+    def pace(self, analyst: Account, now: datetime | None = None) -> Pace:
+        """The day of ``analyst`` so far: grave cases, and whether a break is due."""
+        with reading(self.engine) as connection:
+            return exposure.pace_of(connection, self.rules, analyst.id, now or _clock())
+
+    def set_opt_out(self, account_id: str, families: Sequence[str]) -> None:
+        """Replace the families that somebody would rather not be handed. Private: in no event and no view of others.
+
+        Raises:
+            InputError: a family is unknown.
+            NotFound: nobody has this id.
+        """
+        with writing(self.engine) as connection:
+            exposure.opt_out(connection, account_id, list(families))
+
+    def opt_out_of(self, account_id: str) -> tuple[str, ...]:
+        """The families that somebody opted out of; to be shown to that person alone."""
+        with reading(self.engine) as connection:
+            return exposure.opted_out(connection, account_id)
 
     def stats(self, now: datetime | None = None) -> Stats:
         """The queue in figures."""

@@ -129,6 +129,61 @@ class Agreement:
 
 
 @dataclass(frozen=True)
+class GoldenReport:
+    """Answers to golden items, and how many were right: in the finding, then the ground too, then the action too."""
+
+    answers: int
+    findings: int
+    grounds: int
+    actions: int
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What somebody read on one day of one family: ``severity`` is ``grave`` or ``mild``, ``aucune`` is no family."""
+
+    day: str
+    family: str
+    severity: str
+    cases: int
+    words: int
+
+
+@dataclass(frozen=True)
+class ExposureReport:
+    """Exposure before and after masking and de-duplication, for everybody together.
+
+    Attributes:
+        cases, words: decided by a person, and the words in their texts: what reading all would have been.
+        known_cases, known_words: closed by an equal text; nobody read them.
+        words_read: revealed to somebody.
+    """
+
+    cases: int
+    words: int
+    known_cases: int
+    known_words: int
+    words_read: int
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The day of an analyst so far.
+
+    Attributes:
+        full: no more grave cases today, life and deadlines apart.
+        working_minutes: since the last break.
+    """
+
+    grave_today: int
+    grave_in_a_row: int
+    grave_per_day: int
+    full: bool
+    working_minutes: int
+    break_suggested: bool
+
+
+@dataclass(frozen=True)
 class Source:
     """The key by which cases come."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from serving.bundle.taxonomy import Taxonomy
 
@@ -31,7 +31,9 @@ def _unreviewed(connection: Connection, rules: Rules, now: datetime) -> Iterator
     """Cases nobody has decided. An appeal or second review has been read: it is not among them."""
     limit = now - timedelta(days=rules.policy.retention.unreviewed_days)
     unread = cases.c.state.in_([State.RECEIVED.value, State.SCORED.value])
-    query = select(cases.c.id).where(WAITING, unread, cases.c.created_at < limit).limit(_BATCH)
+    # A copy of a golden item waits for nobody, and goes all the same; the item stays.
+    passing = or_(WAITING, cases.c.golden != cases.c.id)
+    query = select(cases.c.id).where(passing, unread, cases.c.created_at < limit).limit(_BATCH)
     yield from ((case_id, "unreviewed") for case_id in connection.scalars(query))
 
 

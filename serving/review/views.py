@@ -31,6 +31,10 @@ from .tables import StoredRow, cases, decisions, events
 ROW_COLUMNS = tuple(cases.c[field.name] for field in fields(CaseRow))
 
 
+#: Golden items and their copies are not work.
+REAL = cases.c.golden.is_(None)
+
+
 def row_of(row: StoredRow) -> CaseRow:
     """One line of a list."""
     return CaseRow(
@@ -124,7 +128,7 @@ def same_target(connection: Connection, case_id: str, limit: int) -> list[CaseRo
     target = select(cases.c.target).where(cases.c.id == case_id).scalar_subquery()
     query = (
         select(*ROW_COLUMNS)
-        .where(cases.c.target == target, cases.c.id != case_id)
+        .where(cases.c.target == target, cases.c.id != case_id, REAL)
         .order_by(cases.c.created_at.desc())
         .limit(limit)
     )
@@ -145,8 +149,8 @@ def changed_since(connection: Connection, cursor: int, limit: int, key_id: str |
     if not found:
         return Changes(cursor, ())
     ids = list(dict.fromkeys(row.case_id for row in found))
-    rows = {r.id: row_of(r) for r in connection.execute(select(*ROW_COLUMNS).where(cases.c.id.in_(ids)))}
-    return Changes(found[-1].position, tuple(rows[case_id] for case_id in ids))
+    rows = {r.id: row_of(r) for r in connection.execute(select(*ROW_COLUMNS).where(cases.c.id.in_(ids), REAL))}
+    return Changes(found[-1].position, tuple(rows[case_id] for case_id in ids if case_id in rows))
 
 
 def stats(connection: Connection, rules: Rules, now: datetime) -> Stats:
@@ -154,12 +158,13 @@ def stats(connection: Connection, rules: Rules, now: datetime) -> Stats:
     count = func.count()
 
     def number(*where: Any) -> int:
-        return connection.scalar(select(count).select_from(cases).where(*where)) or 0
+        return connection.scalar(select(count).select_from(cases).where(REAL, *where)) or 0
 
-    states = connection.execute(select(cases.c.state, count).group_by(cases.c.state)).all()
+    states = connection.execute(select(cases.c.state, count).where(REAL).group_by(cases.c.state)).all()
     lanes = connection.execute(select(cases.c.lane, count).where(WAITING).group_by(cases.c.lane)).all()
     _, due, *_ = steps(rules, now)
-    yesterday = decisions.c.at >= now - timedelta(days=1)
+    lately = select(func.count(distinct(decisions.c.case_id))).join(cases, cases.c.id == decisions.c.case_id)
+    lately = lately.where(REAL, decisions.c.at >= now - timedelta(days=1))
     return Stats(
         states={str(state): 0 for state in State} | {row[0]: row[1] for row in states},
         waiting={row[0]: row[1] for row in lanes},
@@ -168,5 +173,5 @@ def stats(connection: Connection, rules: Rules, now: datetime) -> Stats:
         overdue=number(WAITING, cases.c.due_at < now),
         unscored=number(cases.c.pending == ONE),
         oldest_waiting_at=connection.scalar(select(func.min(cases.c.created_at)).where(WAITING)),
-        decided_last_day=connection.scalar(select(func.count(distinct(decisions.c.case_id))).where(yesterday)) or 0,
+        decided_last_day=connection.scalar(lately) or 0,
     )

@@ -1,0 +1,163 @@
+"""What reading costs people: a ledger of what each has read, limits on grave texts, topics they opt out of.
+
+Limits shape the next claim; they never keep back a danger to life or a deadline from those who did not opt out.
+Evidence says that blur alone does not help; forewarning, control and seeing a text once do (docs/queue.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import combinations
+
+from sqlalchemy import Connection, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from serving.bundle.errors import InputError, NotFound
+from serving.bundle.operating import LEVELS
+from serving.bundle.taxonomy import FAMILIES
+
+from .database import is_postgresql
+from .places import Rules
+from .records import Exposure, ExposureReport, Pace
+from .tables import StoredRow, cases, decisions, desks, exposure, people
+
+#: Every topic a case can have, as ``cases.topic`` spells it.
+TOPICS = tuple("+".join(chosen) for size in range(len(FAMILIES) + 1) for chosen in combinations(FAMILIES, size))
+_NO_FAMILY = "aucune"
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the next case of somebody should not be.
+
+    Attributes:
+        topics: those this person may be handed; None for all.
+        mild_first: enough grave ones in a row. ``mild_only``: enough for today.
+    """
+
+    topics: tuple[str, ...] | None
+    mild_first: bool
+    mild_only: bool
+
+
+def wishes_of(connection: Connection, rules: Rules, analyst: str, now: datetime) -> Wishes:
+    """From the day so far and the topics this person opted out of."""
+    avoided = set(connection.scalar(select(people.c.opt_out).where(people.c.id == analyst)) or ())
+    allowed = tuple(topic for topic in TOPICS if not avoided & set(topic.split("+")))
+    desk, limits = _desk(connection, rules, analyst, now), rules.policy.wellbeing
+    return Wishes(
+        allowed if avoided else None,
+        desk is not None and desk.grave_in_a_row >= limits.grave_in_a_row,
+        desk is not None and desk.grave_today >= limits.grave_per_day,
+    )
+
+
+def _desk(connection: Connection, rules: Rules, analyst: str, now: datetime) -> StoredRow | None:
+    """The line of today; a past day's counts no more."""
+    row = connection.execute(select(desks).where(desks.c.analyst == analyst)).first()
+    return row if row is not None and row.day == _day(rules, now) else None
+
+
+def note_claim(connection: Connection, rules: Rules, analyst: str, grave: bool, now: datetime) -> None:
+    """Count a case handed out; a pause as long as a break starts a new stretch of work."""
+    desk, pause = _desk(connection, rules, analyst, now), timedelta(minutes=rules.policy.wellbeing.break_minutes)
+    rested = desk is None or now - desk.last_at >= pause
+    values = {
+        "day": _day(rules, now),
+        "grave_today": (desk.grave_today if desk else 0) + grave,
+        "grave_in_a_row": (desk.grave_in_a_row if desk else 0) + 1 if grave else 0,
+        "working_since": now if desk is None or rested else desk.working_since,
+        "last_at": now,
+    }
+    make = (postgresql.insert if is_postgresql(connection) else sqlite.insert)(desks)
+    connection.execute(
+        make.values(analyst=analyst, **values).on_conflict_do_update(index_elements=["analyst"], set_=values)
+    )
+
+
+def pace_of(connection: Connection, rules: Rules, analyst: str, now: datetime) -> Pace:
+    """The day of somebody so far, against the limits."""
+    desk, limits = _desk(connection, rules, analyst, now), rules.policy.wellbeing
+    if desk is None:
+        return Pace(0, 0, limits.grave_per_day, False, 0, False)
+    resting = now - desk.last_at >= timedelta(minutes=limits.break_minutes)
+    worked = 0 if resting else int((now - desk.working_since).total_seconds() // 60)
+    full = desk.grave_today >= limits.grave_per_day
+    return Pace(
+        desk.grave_today,
+        desk.grave_in_a_row,
+        limits.grave_per_day,
+        full,
+        worked,
+        worked >= limits.break_after_minutes,
+    )
+
+
+def record(
+    connection: Connection, rules: Rules, case: StoredRow, analyst: str, words: int, again: bool, now: datetime
+) -> None:
+    """Add what somebody has read to the ledger."""
+    key = {
+        "analyst": analyst,
+        "day": _day(rules, now),
+        "family": _family(case.levels or {}),
+        "severity": "grave" if case.grave else "mild",
+    }
+    added = {"cases": 0 if again else 1, "words": words}
+    make = (postgresql.insert if is_postgresql(connection) else sqlite.insert)(exposure)
+    more = {name: exposure.c[name] + value for name, value in added.items()}
+    connection.execute(make.values(**key, **added).on_conflict_do_update(index_elements=list(key), set_=more))
+
+
+def _family(levels: dict[str, str | None]) -> str:
+    """The surest family, at least possible."""
+    surest = [(LEVELS.index(level), family) for family in FAMILIES if (level := levels.get(family))]
+    at_least_possible = [pair for pair in surest if pair[0] <= LEVELS.index("possible")]
+    return min(at_least_possible)[1] if at_least_possible else _NO_FAMILY
+
+
+def ledger(connection: Connection, rules: Rules, analyst: str, days: int, now: datetime) -> list[Exposure]:
+    """What somebody has read in the last ``days``, oldest day first."""
+    since = _day(rules, now - timedelta(days=days - 1))
+    query = select(exposure).where(exposure.c.analyst == analyst, exposure.c.day >= since)
+    ordered = query.order_by(exposure.c.day, exposure.c.family, exposure.c.severity)
+    return [Exposure(r.day, r.family, r.severity, r.cases, r.words) for r in connection.execute(ordered)]
+
+
+def report(connection: Connection, rules: Rules, since: datetime) -> ExposureReport:
+    """Words written in decided cases, words that people read of them, and words nobody read because they were known.
+
+    Lengths are those of the texts when received, from the reading time: so they outlive erasure.
+    """
+    terms = rules.policy.rank
+    known = decisions.c.copied_from.is_not(None)
+    counted = select(known, func.count(), func.sum(cases.c.minutes)).join(cases, cases.c.id == decisions.c.case_id)
+    counted = counted.where(decisions.c.at >= since, cases.c.golden.is_(None)).group_by(known)
+    found = {bool(row[0]): row[1:] for row in connection.execute(counted)}
+
+    def cases_and_words(which: bool) -> tuple[int, int]:
+        count, minutes = found.get(which, (0, 0.0))
+        return count, round((minutes - count * terms.opening_minutes) * terms.words_per_minute)
+
+    read = select(func.coalesce(func.sum(exposure.c.words), 0)).where(exposure.c.day >= _day(rules, since))
+    return ExposureReport(*cases_and_words(False), *cases_and_words(True), int(connection.scalar(read) or 0))
+
+
+def opt_out(connection: Connection, account_id: str, families: list[str]) -> None:
+    """Replace the topics that somebody would rather not be handed; no reason is asked, no event made."""
+    if unknown := set(families) - set(FAMILIES):
+        detail = f"family {min(unknown)[:64]!r} is unknown; expected some of {', '.join(FAMILIES)}"
+        raise InputError(detail, code="unknown_family", pointer="/families")
+    kept = update(people).where(people.c.id == account_id).values(opt_out=sorted(set(families)) or None)
+    if connection.execute(kept).rowcount != 1:
+        raise NotFound(f"nobody has the id {account_id[:64]!r}; `vigie user list` shows the ids")
+
+
+def opted_out(connection: Connection, account_id: str) -> tuple[str, ...]:
+    """The topics somebody opted out of; for that person's eyes only."""
+    return tuple(connection.scalar(select(people.c.opt_out).where(people.c.id == account_id)) or ())
+
+
+def _day(rules: Rules, now: datetime) -> str:
+    return now.astimezone(rules.policy.zone).date().isoformat()

@@ -1,0 +1,97 @@
+"""Golden items: cases whose right decision is known, handed out among the real ones and never counted as real work.
+
+The item itself never waits. Whoever is to answer it gets a copy that looks like any other case: own id, the key of
+the latest real case, the claim's step named after its lane.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import Connection, exists, insert, or_, select, update
+
+from . import intake
+from .bodies import DecisionForm, NewCase
+from .events import GENESIS, link
+from .exposure import Wishes
+from .places import Rules, facts_of_stored, place_again
+from .records import EventKind, GoldenReport, KeyKind, Received, Source, State
+from .tables import StoredRow, cases, decisions, events, golden_items, skips
+
+_SOURCE = Source("golden", KeyKind.PLATFORM)
+#: Items considered at a draw; a team has tens.
+_OFFERED = 500
+
+
+def add(connection: Connection, rules: Rules, new: NewCase, expected: DecisionForm, by: str, now: datetime) -> Received:
+    """Keep an item; see ``Queue.add_golden``."""
+    (receipt,) = intake.receive(connection, rules, [new], _SOURCE, now)
+    if receipt.created:
+        made = {"illegal": int(expected.illegal), "ground": expected.ground, "action": expected.action}
+        connection.execute(insert(golden_items).values(case_id=receipt.id, added_by=by, at=now, **made))
+        connection.execute(update(cases).where(cases.c.id == receipt.id).values(golden=receipt.id, waiting=0))
+    return receipt
+
+
+def draw(connection: Connection, rules: Rules, analyst: str, wishes: Wishes, now: datetime) -> StoredRow | None:
+    """By chance, a fresh copy of an item that this analyst has not had; else None."""
+    share = rules.policy.claims.golden_share
+    if connection.execute(select(golden_items.c.case_id).limit(1)).first() is None or rules.draw() >= share:
+        return None
+    copy = cases.alias()
+    skipped = exists().where(skips.c.case_id == copy.c.id, skips.c.analyst == analyst)
+    had = exists().where(
+        copy.c.golden == golden_items.c.case_id,
+        or_(copy.c.claimed_by == analyst, copy.c.not_by == analyst, skipped),
+    )
+    query = select(golden_items.c.case_id).join(cases, cases.c.id == golden_items.c.case_id)
+    query = query.where(golden_items.c.retired_at.is_(None), ~had)
+    if wishes.topics is not None:
+        query = query.where(cases.c.topic.in_(wishes.topics))
+    if wishes.mild_first or wishes.mild_only:
+        query = query.where(cases.c.grave == 0)
+    offered = list(connection.scalars(query.limit(_OFFERED)))
+    return _copy(connection, rules, offered[int(rules.draw() * len(offered))], now) if offered else None
+
+
+def _copy(connection: Connection, rules: Rules, item_id: str, now: datetime) -> StoredRow:
+    item = connection.execute(select(cases).where(cases.c.id == item_id)).one()
+    case_id = intake.new_id(now)
+    latest = select(cases.c.key_id, cases.c.key_kind).where(cases.c.golden.is_(None))
+    real = connection.execute(latest.order_by(cases.c.created_at.desc()).limit(1)).first()
+    key_id, kind = (real.key_id, real.key_kind) if real else (item.key_id, item.key_kind)
+    body = {"digest": item.body_digest, "key_kind": kind}
+    event = link(
+        rules.secret,
+        case_id=case_id,
+        number=1,
+        at=now,
+        kind=EventKind.RECEIVED,
+        actor=key_id,
+        body=body,
+        prev_hash=GENESIS,
+    )
+    own = {"id": case_id, "external_id": secrets.token_hex(8), "key_id": key_id, "key_kind": kind, "golden": item_id}
+    values = {column.name: getattr(item, column.name) for column in cases.c} | own
+    values |= {"created_at": now, "event_count": 1, "head": event["hash"], "pending": 0, "waiting": 0}
+    values |= place_again(rules, item, replace(facts_of_stored(item), created_at=now))
+    connection.execute(insert(cases).values(**values))
+    connection.execute(insert(events).values(**event))
+    return connection.execute(select(cases).where(cases.c.id == case_id)).one()
+
+
+def report(connection: Connection, account_id: str | None) -> GoldenReport:
+    """How the items were answered; by everybody, or by one person."""
+    query = (
+        select(decisions.c.illegal, decisions.c.ground, decisions.c.action)
+        .add_columns(golden_items.c.illegal, golden_items.c.ground, golden_items.c.action)
+        .join(cases, cases.c.id == decisions.c.case_id)
+        .join(golden_items, golden_items.c.case_id == cases.c.golden)
+        .where(decisions.c.stage != State.APPEALED)
+    )
+    rows = list(connection.execute(query if account_id is None else query.where(decisions.c.analyst == account_id)))
+    findings = [row for row in rows if row[0] == row[3]]
+    grounds = [row for row in findings if row[1] == row[4]]
+    return GoldenReport(len(rows), len(findings), len(grounds), sum(row[2] == row[5] for row in grounds))

@@ -1,0 +1,83 @@
+"""Golden items: handed out like any other case, answered, reported to the team, and to nobody else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from serving.bundle import Forbidden, InputError
+from serving.review import Account, DecisionForm, KeyKind, NewCase, Queue, Role, Source, State
+
+PLATFORM = Source("clef", KeyKind.PLATFORM)
+SECRET = b"a secret for tests, 32 bytes long"
+ILLEGAL = DecisionForm(illegal=True, ground="loi1881.injure", action="notification_hebergeur")
+LEGAL = DecisionForm(illegal=False, action="classement_sans_suite")
+SUPERVISOR = Account("pseudo-9", "Eva", Role.SUPERVISOR)
+
+
+@pytest.fixture
+def golden(engine, policy, taxonomy, classifier, noon):
+    """A queue that hands out a golden item whenever it can, with one item and one real case."""
+    claims = policy.claims.model_copy(update={"golden_share": 1.0, "audit_share": 0.0, "ordinary_share": 0.0})
+    queue = Queue(engine, policy.model_copy(update={"claims": claims}), taxonomy, SECRET, draw=lambda: 0.5)
+    queue.receive([NewCase(external_id="vrai", text="score=0.7")], source=PLATFORM, now=noon)
+    queue.add_golden(NewCase(external_id="étalon", text="score=0.8"), ILLEGAL, SUPERVISOR, now=noon)
+    queue.score_pending(classifier, now=noon)
+    return queue
+
+
+def test_a_copy_looks_like_any_case(golden, analyst, noon):
+    later = noon + timedelta(days=3)
+    copy, real = golden.claim(analyst, now=later), golden.claim(analyst, now=later)
+    assert (copy.text, real.text) == ("score=0.8", "score=0.7")
+    assert copy.row.key_id == real.row.key_id == "clef"
+    assert copy.claimed_through == real.claimed_through == "ordinary"
+    assert copy.row.levels == {**real.row.levels, "haine": "probable"}
+    assert [event.kind for event in copy.events] == ["received", "claimed"]
+    assert "golden" not in str(copy).lower()
+    assert copy.row.created_at == later
+
+
+def test_each_analyst_gets_an_item_once(golden, analyst, colleague, noon):
+    first = golden.claim(analyst, now=noon)
+    golden.decide(first.id, analyst, ILLEGAL, now=noon)
+    assert golden.claim(analyst, now=noon).row.external_id == "vrai"
+    assert golden.claim(analyst, now=noon) is None
+    assert golden.claim(colleague, now=noon).text == "score=0.8"
+
+
+def test_answers_are_told_by_what_was_right(golden, analyst, colleague, noon):
+    for person, form in ((analyst, ILLEGAL), (colleague, LEGAL)):
+        golden.decide(golden.claim(person, now=noon).id, person, form, now=noon)
+    everybody, one = golden.golden_report(), golden.golden_report(analyst.id)
+    assert (everybody.answers, everybody.findings, everybody.grounds, everybody.actions) == (2, 1, 1, 1)
+    assert (one.answers, one.findings) == (1, 1)
+    assert golden.verify_chain().first_bad is None
+
+
+def test_they_are_no_work_and_nobody_outside_hears_of_them(golden, analyst, noon):
+    copy = golden.claim(analyst, now=noon)
+    golden.decide(copy.id, analyst, ILLEGAL, now=noon)
+    stats = golden.stats(now=noon)
+    assert sum(stats.states.values()) == 1
+    assert stats.decided_last_day == 0
+    assert [row.external_id for row in golden.changed_since(0).rows] == ["vrai"]
+    assert [row.external_id for row in golden.search()] == ["vrai"]
+    assert [row.external_id for row in golden.top(now=noon)] == ["vrai"]
+
+
+def test_one_that_is_given_back_waits_for_nobody(golden, analyst, noon):
+    copy = golden.claim(analyst, now=noon)
+    assert golden.release(copy.id, analyst, now=noon).state is State.SCORED
+    assert copy.id not in {row.id for row in golden.top(now=noon)}
+    assert golden.erase_expired(now=noon + timedelta(days=31)) == 2
+    assert golden.get(copy.id).text is None
+    assert golden.claim(analyst, now=noon + timedelta(days=31)).text == "score=0.8"
+
+
+def test_only_a_supervisor_adds_one_and_it_must_make_sense(golden, senior):
+    with pytest.raises(Forbidden):
+        golden.add_golden(NewCase(external_id="b", text="x"), LEGAL, senior)
+    with pytest.raises(InputError):
+        golden.add_golden(NewCase(external_id="b", text="x"), DecisionForm(illegal=True, action="retrait"), SUPERVISOR)

@@ -19,6 +19,9 @@ from serving.review import Accounts, Queue, open_database
 
 PATIENCE = 90
 
+#: How long the full form of a test under load lasts (`make soak`).
+SOAK_MINUTES = float(os.environ.get("SOAK_MINUTES", "30"))
+
 
 @dataclass
 class Running:

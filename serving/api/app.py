@@ -13,7 +13,7 @@ from serving.facades import Facades
 from serving.review import Queue
 
 from . import document, problems
-from .auth import Doors, Gate, caller_of
+from .auth import Doors, Gate, known_caller
 from .cases import case_routes
 from .explaining import explaining_routes
 from .journal import Journal
@@ -45,7 +45,7 @@ def create_app(
     limits = limits or Limits()
     app = FastAPI(title="Vigie", summary=_SUMMARY, openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None)
     problems.install(app)
-    known = [Depends(caller_of)]
+    known = [Depends(known_caller)]
     scorer = Scorer(classifier, secret, meters, limits)
     for routes in (scoring_routes, explaining_routes, threshold_routes, replay_routes):
         app.include_router(routes(scorer), dependencies=known)

@@ -39,8 +39,12 @@ class Verdict:
 
 def calibrated(label: Label, logits: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
     """Probabilities of ``label`` for its logits, any shape, at the label's population rate."""
-    z = label.calibration.slope * np.asarray(logits, dtype=np.float64) + label.calibration.intercept
-    return np.asarray(np.where(z >= 0, 1 / (1 + np.exp(-np.abs(z))), np.exp(-np.abs(z)) / (1 + np.exp(-np.abs(z)))))
+    return _sigmoid(label.calibration.slope * np.asarray(logits, dtype=np.float64) + label.calibration.intercept)
+
+
+def _sigmoid(z: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    small = np.exp(-np.abs(z))  # never overflows
+    return np.asarray(np.where(z >= 0, 1 / (1 + small), small / (1 + small)))
 
 
 def level_of(label: Label, score: float) -> str:
@@ -77,11 +81,13 @@ def judge(
     """Read the logits of one text, shape (windows, labels): maximum over windows, calibration, levels."""
     if logits.ndim != 2 or logits.shape[1] != len(manifest.labels) or not len(logits):
         raise ValueError(f"logits must have shape (windows >= 1, {len(manifest.labels)}), got {logits.shape}")
-    top = logits.max(axis=0)
+    fits = [(label.calibration.slope, label.calibration.intercept) for label in manifest.labels]
+    slopes, intercepts = np.array(fits).T
+    # All labels at once: one at a time, this costs more than the tokenizer.
+    probabilities = _sigmoid(slopes * logits.max(axis=0) + intercepts).tolist()
     scores: dict[str, float | None] = dict.fromkeys(OUTPUT_KEYS)
     levels: dict[str, str | None] = dict.fromkeys(LEVELED)
-    for column, label in enumerate(manifest.labels):
-        score = float(calibrated(label, top[column]))
+    for label, score in zip(manifest.labels, probabilities, strict=True):
         scores[label.key] = score
         if label.key in levels:
             levels[label.key] = level_of(label, score)

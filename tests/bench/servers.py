@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,13 +74,17 @@ def standing(server: Server, made: Checkpoint, home: Path) -> Iterator[tuple[int
     headers = {"Authorization": f"Bearer {_key(environment)}"} if server.environment is None else {}
     command = [str(_python(server.environment, home)), *server.command(made, port)]
     with (state / "log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        # A group of its own: some servers leave their workers behind.
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, process_group=0)
     try:
         _until_ready(process, port, state / "log")
         yield port, headers
     finally:
         process.terminate()
-        process.wait(60)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(60)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def free_port() -> int:

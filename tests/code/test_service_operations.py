@@ -14,7 +14,8 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from running import PATIENCE, Running, rooms, start, stop, wait_for
+from pressure import memory
+from running import PATIENCE, SOAK_MINUTES, Running, rooms, start, stop, wait_for
 from tiny_bundle import make_tiny_bundle
 
 from serving.bundle import open_bundle
@@ -116,6 +117,25 @@ def test_a_swap_under_load_loses_no_request_and_mixes_no_answer(service, link, t
     assert all(len(bundles) == 1 for bundles in named)
     assert {first, second} == set().union(*named)
     assert named[-1] == {second}
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+def test_swaps_under_load_for_a_long_time_lose_no_request(service, link, tiny_bundle, other):
+    end, swaps, seen, sizes = time.monotonic() + SOAK_MINUTES * 60, 0, 0, []
+    with Load(service) as load:
+        while time.monotonic() < end or swaps < 6:
+            target = (other, tiny_bundle)[swaps % 2]
+            use(link, target)
+            until(lambda new=open_bundle(target).id: figure(service, "vigie_bundle", role="champion", bundle=new) == 2)
+            answers, load.answers = load.answers, []
+            assert {answer.status_code for answer in answers} <= {200}
+            assert all(len(bundles_of(answer)) == 1 for answer in answers)
+            swaps, seen = swaps + 1, seen + len(answers)
+            sizes.append(memory(service))
+    assert load.broken == 0
+    print(f"{swaps} swaps, {seen} requests answered, memory {sizes[1]:.0f} to {sizes[-1]:.0f} MiB")
+    assert sizes[-1] <= 1.15 * sizes[len(sizes) // 4] + 16
 
 
 def test_the_shadow_is_compared_in_every_worker_s_figures(service):

@@ -41,6 +41,7 @@ def make_twins(folder: Path, root: Path) -> Settings:
     for path in sorted((root / "datasets").glob("*.toml")):
         _twin_card(path, folder / "datasets", mirror, TWINS[path.stem]())
     write_own_cases(folder / "datasets" / "vigie")
+    _write_readings(folder / "datasets" / "second_reading")
     _write_corpus(folder / "corpus")
     return Settings.from_env(
         {
@@ -54,6 +55,13 @@ def make_twins(folder: Path, root: Path) -> Settings:
 
 
 REGISTERS = ("short", "dialogue", "ugc", "mixed", "parl", "tech", "admin", "encyc", "essay", "lit")
+
+
+def _write_readings(folder: Path) -> None:
+    """Files without a reading: the rows of twins are not those that were reread."""
+    folder.mkdir()
+    for name in ("ftr", "mlma", "jigsaw_fr"):
+        (folder / f"{name}.csv").write_text("row,labels,unknown\n", encoding="utf-8")
 
 
 def _write_corpus(folder: Path) -> None:

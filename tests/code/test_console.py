@@ -412,3 +412,70 @@ def test_an_unexpected_error_shows_a_reference_and_no_trace(house, monkeypatch):
     assert answer.headers["x-request-id"] in answer.text
     assert "détail interne" not in answer.text
     assert "Traceback" not in answer.text
+
+
+def test_near_texts_are_proposed_their_words_on_demand_and_decided_together_except_where_a_word_counts(house):
+    base = "une menace confidentielle contre le lycée de la ville, écrite un soir de pluie par quelqu’un"
+    ids = house.receive(base, base + " vraiment", base.replace("une menace", "pas une menace"))
+    client, csrf = house.browser()
+    path = post(client, csrf, f"/console/dossiers/{ids[0]}/prendre").headers["location"]
+    page = client.get(path).text
+    assert "Textes presque identiques" in page
+    assert "à lire à part" in page
+    assert re.findall(r'name="avec" value="(\w+)"', page) == [ids[1]]
+    assert "vraiment" not in page
+    shown = post(client, csrf, f"{path}/reveler", partie="proches").text
+    assert "vraiment" in shown
+    assert "confidentielle" not in shown
+    form = {"qualification": "cp.terrorisme", "suite": "transmission_pharos", "avec": ids[1:]}
+    after = post(client, csrf, f"{path}/decision", **form).headers["location"]
+    assert after == f"/console/?decide={ids[0]}&avec=1&part=1"
+    page = client.get(after).text
+    assert "1\u00a0autre dossier a reçu la même décision" in page
+    assert "1\u00a0dossier a été mis de côté" in page
+    assert house.queue.get(ids[1]).decisions[0].ground == "cp.terrorisme"
+    assert house.queue.get(ids[2]).decisions == ()
+
+
+def test_a_skipped_case_is_not_proposed_again(house):
+    client, csrf, path = take(house)
+    assert post(client, csrf, f"{path}/passer", raison="fatigue").headers["location"] == "/console/?fait=passe"
+    assert post(client, csrf, "/console/suivant").headers["location"] == "/console/?fait=vide"
+    other, theirs = house.browser()
+    assert post(other, theirs, "/console/suivant").headers["location"] == path
+
+
+def test_a_supervisor_hands_a_case_over_and_nobody_else_does(house):
+    client, csrf, path = take(house)
+    boss, token = house.browser(Role.SUPERVISOR)
+    senior = next(account for account in house.accounts.list_users() if account.role is Role.SENIOR)
+    assert post(client, csrf, f"{path}/confier", a=senior.id).status_code == 403
+    assert "Confier" not in client.get(path).text
+    assert f'value="{senior.id}"' in boss.get(path).text
+    assert post(boss, token, f"{path}/confier", a=senior.id).headers["location"] == f"{path}?fait=confie"
+    assert house.queue.get(path.rpartition("/")[2]).row.claimed_by == senior.id
+
+
+def test_notes_are_signed_and_inert(house):
+    client, csrf, path = take(house)
+    assert post(client, csrf, f"{path}/note", note="à revoir <script>").headers["location"] == f"{path}?fait=note"
+    page = client.get(path).text
+    assert "à revoir &lt;script&gt;" in page
+    assert "analyst 2" in page
+    assert post(client, csrf, f"{path}/note", note=" ").status_code == 422
+
+
+def test_a_search_finds_a_pasted_text_and_shows_none(house):
+    text = "une menace confidentielle contre le lycée de la ville, écrite un soir de pluie"
+    first, second = house.receive(text, "une haine ordinaire", category="lettre")
+    client, csrf = house.browser()
+    assert "Collez un texte" in client.get("/console/recherche").text
+    found = post(client, csrf, "/console/recherche", texte=text.upper()).text
+    rows = re.findall(r'id="ligne-(\w+)"', found)
+    assert rows == [first]
+    assert "confidentielle" not in found  # only what was pasted, in capitals, comes back
+    by_family = post(client, csrf, "/console/recherche", famille="haine").text
+    assert re.findall(r'id="ligne-(\w+)"', by_family) == [second]
+    assert post(client, csrf, "/console/recherche", du="2000-01-01", au="2000-01-02").text.count("Aucun dossier") == 1
+    for wrong in ({"famille": "rien"}, {"du": "hier"}):
+        assert post(client, csrf, "/console/recherche", **wrong).status_code == 422

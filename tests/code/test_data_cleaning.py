@@ -157,7 +157,7 @@ def test_a_prepared_report_counts_and_only_training_changes(tmp_path: Path, root
     assert haine.doubted_positive + haine.doubted_negative == int((before > after).sum()) > 0
     assert plain.report.doubts == ()
     assert f"| mlma | haine | {haine.positive} |" in as_markdown(cleaned.report)
-    with pytest.raises(ValueError, match=r"cleaning\.sources names 'jigsaw_fr'"):
+    with pytest.raises(ValueError, match=r"cleaning names 'jigsaw_fr'"):
         DataRecipe.model_validate(table | {"cleaning": asked | {"sources": ("jigsaw_fr",)}})
     with pytest.raises(ValueError, match="did you mean 'haine'"):
         DataRecipe.model_validate(table | {"cleaning": asked | {"labels": ("hane",)}})

@@ -117,7 +117,6 @@ def test_a_wrong_file_is_refused_by_line(tmp_path: Path, content: str | None, sa
 def test_prepared_tables_hold_the_reading_and_follow_it(settings: Settings) -> None:
     read = learnt(settings, "ftr")[:3]
     folder = settings.datasets / FOLDER
-    folder.mkdir()
     table = {
         "sources": ("ftr",),
         "own_cases": False,

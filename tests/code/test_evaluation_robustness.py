@@ -29,7 +29,7 @@ def recipe():
 def judged(tiny_bundle, recipe):
     with hearing(open_bundle(tiny_bundle), recipe, make_prepared()) as heard:
         bench = bench_of(heard, replicates=60)
-        yield heard, bench, robustness(heard, bench, copies=("invisible", "join"))
+        yield heard, bench, robustness(heard.ask, bench, copies=("invisible", "join"))
 
 
 def test_each_family_and_copy_has_its_figures(judged):

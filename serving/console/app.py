@@ -26,6 +26,7 @@ from .desk import Desk
 from .moves import MovePages
 from .reading import ReadingPages
 from .render import page
+from .search import SearchPages
 from .sentences import sentence
 from .sign_in import PASSWORD, Entrance
 
@@ -37,7 +38,7 @@ View = Callable[[Request], Awaitable[Response]]
 def create_console(desk: Desk) -> Starlette:
     """The pages below ``/console``. Must run behind the gate, which says who is asking."""
     entrance, cases = Entrance(desk), CasePages(desk)
-    reading, moves = ReadingPages(cases), MovePages(cases)
+    reading, moves, search = ReadingPages(cases), MovePages(cases), SearchPages(desk)
     return Starlette(
         routes=[
             Mount("/static", kept(StaticFiles(directory=_STATIC)), name="static"),
@@ -54,6 +55,12 @@ def create_console(desk: Desk) -> Starlette:
             Route("/dossiers/{case_id}/annuler", settled(moves.undo), methods=["POST"]),
             Route("/dossiers/{case_id}/remettre", settled(moves.release), methods=["POST"]),
             Route("/dossiers/{case_id}/transmettre", settled(moves.escalate), methods=["POST"]),
+            Route("/dossiers/{case_id}/passer", settled(moves.skip), methods=["POST"]),
+            Route("/dossiers/{case_id}/prendre", settled(moves.take), methods=["POST"]),
+            Route("/dossiers/{case_id}/confier", settled(moves.hand), methods=["POST"]),
+            Route("/dossiers/{case_id}/note", settled(moves.note), methods=["POST"]),
+            Route("/recherche", settled(search.show), methods=["GET"]),
+            Route("/recherche", settled(search.find), methods=["POST"]),
             Route("/dossiers/{case_id}/bail", settled(moves.heartbeat), methods=["POST"]),
         ],
         exception_handlers={VigieError: _on_error, HTTPException: _on_http_error, Exception: _on_unexpected},

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from serving.api.auth import caller_of, person
 from serving.api.threads import in_thread
-from serving.review import READERS, Account, Case, State
+from serving.review import READERS, Account, Case, Role, State
 
 from . import words
 from .desk import HOME, Desk, field
@@ -24,6 +24,9 @@ DONE = {
     "remis": "Dossier remis dans la file.",
     "transmis": "Dossier transmis en seconde lecture.",
     "annule": "Décision annulée : le dossier est de nouveau entre vos mains.",
+    "passe": "Dossier passé : il ne vous sera plus proposé.",
+    "confie": "Dossier confié.",
+    "note": "Note ajoutée.",
     "vide": "Aucun dossier n’attend : la file est vide.",
     "mot-de-passe": "Mot de passe changé.",
 }
@@ -52,7 +55,7 @@ class CasePages:
             rows=[self.desk.words.row(row, now) for row in rows[:PAGE_SIZE]],
             held=[self.desk.words.row(row, now) for row in held],
             figures=_figures(stats.states, stats.vital, stats.due_within_margin, stats.overdue),
-            done=DONE.get(request.query_params.get("fait", "")),
+            done=DONE.get(request.query_params.get("fait", "")) or _together(request),
             undo=await self.undo(request, account),
             offset=offset,
             more=offset + PAGE_SIZE if len(rows) > PAGE_SIZE else None,
@@ -92,11 +95,24 @@ class CasePages:
         case = await in_thread(self.desk.queue.get, case_id)
         raid = await in_thread(self.desk.queue.same_target, case_id)
         values = {"revealed": None} | self._values(case, account) | {"error": error}
+        near = await in_thread(self.desk.queue.near_duplicates, case_id)
+        values["near"] = [self.desk.words.likeness(other, self.desk.now()) for other in near]
+        members = {member.id: member for member in await in_thread(self.desk.accounts.list_users)}
+        notes = await in_thread(self.desk.queue.notes, case_id)
+        values["notes"] = [self.desk.words.note(note, members) for note in notes]
+        values["team"] = self._team(account, case, list(members.values()))
         values["raid"] = [self.desk.words.row(row, self.desk.now()) for row in raid]
         values["filled"] = {key: field(form, key) for key in _FIELDS} if form else {}
         values["done"] = DONE.get(request.query_params.get("fait", ""))
         values["undo"] = await self.undo(request, account)
         return self.desk.page(request, "case.html", status, **values | revealed)
+
+    @staticmethod
+    def _team(account: Account, case: Case, members: list[Account]) -> list[Account]:
+        """To whom a supervisor may hand the case, while it is open."""
+        if account.role is not Role.SUPERVISOR or case.state in (State.DECIDED, State.CLOSED):
+            return []
+        return [member for member in members if member.role in READERS and member.id != case.row.claimed_by]
 
     def _values(self, case: Case, account: Account) -> dict[str, Any]:
         now, desk_words = self.desk.now(), self.desk.words
@@ -109,6 +125,7 @@ class CasePages:
             "waiting": case.state not in (State.CLAIMED, State.DECIDED, State.CLOSED),
             "until": desk_words.clock(case.row.lease_until) if held and case.row.lease_until else None,
             "choices": desk_words.choices(case),
+            "skip_reasons": list(words.SKIP_WORDS.items()),
             "grounds": desk_words.grounds(),
             "actions": desk_words.actions(),
             "decisions": desk_words.decisions(case),
@@ -120,6 +137,17 @@ class CasePages:
 def _offset(request: Request) -> int:
     given = request.query_params.get("debut", "0")
     return min(int(given), 1_000_000) if given.isascii() and given.isdecimal() else 0
+
+
+def _together(request: Request) -> str | None:
+    """What became of the other cases of a decision on several."""
+    alike, apart = (request.query_params.get(name, "") for name in ("avec", "part"))
+    if not (alike.isascii() and alike.isdecimal() and apart.isascii() and apart.isdecimal()):
+        return None
+    decided, peeled = int(alike), int(apart)
+    said = f"{words.plural(decided, 'autre dossier a', 'autres dossiers ont')} reçu la même décision"
+    left = words.plural(peeled, "dossier a été mis", "dossiers ont été mis")
+    return f"{said} ; {left} de côté, à lire à part." if peeled else f"{said}."
 
 
 def _figures(states: dict[str, int], vital: int, near: int, overdue: int) -> list[tuple[str, str, str]]:

@@ -10,7 +10,7 @@ from serving.api.auth import caller_of, person
 from serving.api.schemas import parse
 from serving.api.threads import in_thread
 from serving.bundle.errors import InputError, VigieError
-from serving.review import READERS, DecisionForm
+from serving.review import READERS, DecisionForm, Role
 
 from .cases import CasePages
 from .desk import HOME, field
@@ -33,11 +33,18 @@ class MovePages:
         account = person(caller_of(request), READERS)
         try:
             decision = decision_of(form)
-            await in_thread(self.desk.queue.decide, _id(request), account, decision)
+            others = [value for value in form.getlist("avec") if isinstance(value, str)]
+            if others:
+                bulk = await in_thread(self.desk.queue.decide_many, [_id(request), *others], account, decision)
+                told = f"&avec={len(bulk.decided) - 1}&part={len(bulk.peeled)}"
+            else:
+                await in_thread(self.desk.queue.decide, _id(request), account, decision)
+                told = ""
         except VigieError as error:
             return await self._refused(request, error, form)
-        self.desk.meters.decided.labels(str(decision.illegal).lower()).inc()
-        return RedirectResponse(f"{HOME}?decide={_id(request)}", 303)
+        count = 1 + len(bulk.decided[1:]) if others else 1
+        self.desk.meters.decided.labels(str(decision.illegal).lower()).inc(count)
+        return RedirectResponse(f"{HOME}?decide={_id(request)}{told}", 303)
 
     async def undo(self, request: Request) -> Response:
         """Take back one's own decision, while the policy allows."""
@@ -69,6 +76,46 @@ class MovePages:
         except VigieError as error:
             return await self._refused(request, error, form)
         return RedirectResponse(f"{HOME}?fait=transmis", 303)
+
+    async def skip(self, request: Request) -> Response:
+        """Give the case back for others, for good."""
+        form = await self.desk.form(request)
+        account = person(caller_of(request), READERS)
+        try:
+            await in_thread(self.desk.queue.skip, _id(request), account, field(form, "raison"))
+        except VigieError as error:
+            return await self._refused(request, error, form)
+        return RedirectResponse(f"{HOME}?fait=passe", 303)
+
+    async def take(self, request: Request) -> Response:
+        """Claim this very case."""
+        form = await self.desk.form(request)
+        account = person(caller_of(request), READERS)
+        try:
+            await in_thread(self.desk.queue.claim_case, _id(request), account)
+        except VigieError as error:
+            return await self._refused(request, error, form)
+        return RedirectResponse(f"{HOME}dossiers/{_id(request)}", 303)
+
+    async def hand(self, request: Request) -> Response:
+        """A supervisor hands the case to somebody."""
+        form = await self.desk.form(request)
+        account = person(caller_of(request), (Role.SUPERVISOR,))
+        try:
+            await in_thread(self.desk.queue.reassign, _id(request), account, field(form, "a"))
+        except VigieError as error:
+            return await self._refused(request, error, form)
+        return RedirectResponse(f"{HOME}dossiers/{_id(request)}?fait=confie", 303)
+
+    async def note(self, request: Request) -> Response:
+        """Write something for colleagues."""
+        form = await self.desk.form(request)
+        account = person(caller_of(request), READERS)
+        try:
+            await in_thread(self.desk.queue.add_note, _id(request), account, field(form, "note"))
+        except VigieError as error:
+            return await self._refused(request, error, form)
+        return RedirectResponse(f"{HOME}dossiers/{_id(request)}?fait=note", 303)
 
     async def heartbeat(self, request: Request) -> Response:
         """Keep the lease while the page is open; says until when, or that it is lost."""

@@ -24,7 +24,7 @@ from .highlights import pieces
 from .render import by_htmx
 
 #: Parts of a case that stay hidden until asked for.
-PARTS = ("texte", "fil", "signalement")
+PARTS = ("texte", "fil", "signalement", "proches")
 
 #: How a text is shown: as it is, with the words that weigh marked, or with these words masked.
 MANNERS = ("nu", "surligne", "voile")
@@ -52,13 +52,15 @@ class ReadingPages:
         values = await self.revealed(case, part, manner)
         if manner != "surligne":  # the text was already before these eyes when its words are marked
             await in_thread(self.desk.expose, case.id, account, _words(case, part))
-        if not by_htmx(request):
+        if part == "proches" or not by_htmx(request):
             return await self.cases.page(request, case.id, **values)
         return self.desk.page(request, "_part.html", case=case, part=part, posted=self.desk.words.posted, **values)
 
     async def revealed(self, case: Case, part: str, manner: str) -> dict[str, Any]:
         """What the fragment of ``part`` needs to show it."""
         values: dict[str, Any] = {"revealed": part, "manner": manner, "pieces": [], "carried": [], "explained": True}
+        if part == "proches":  # the page has them, and shows their words now
+            return values
         if part == "fil":
             return values | {"posts": [(post, pieces(post.text)) for post in case.thread]}
         if part == "signalement":
@@ -89,6 +91,8 @@ def _words(case: Case, part: str) -> int:
     """How many words ``part`` gives to read."""
     if part == "texte":
         return count_words(case.text or "")
+    if part == "proches":
+        return 0
     if part == "fil":
         return sum(count_words(post.text) for post in case.thread)
     return count_words((case.notice or {}).get("explanation") or "")

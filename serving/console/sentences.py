@@ -15,6 +15,7 @@ _BY_CODE = {
     "wrong_password": "Le mot de passe actuel n’est pas le bon, ou le compte est bloqué quelques minutes.",
     "bad_password": "Ce mot de passe est trop court ou trop long : choisissez-en un d’au moins douze caractères.",
     "cannot_undo": "Cette décision ne peut plus être annulée : le délai est passé, ou le dossier a changé depuis.",
+    "bad_day": "Écrivez les jours sous la forme 2026-03-02.",
     "csrf": "La page a expiré. Rechargez-la, puis recommencez.",
 }
 

@@ -10,7 +10,8 @@ from itertools import groupby
 from serving.bundle import FAMILIES, OUTPUT_KEYS, Taxonomy, at_least
 from serving.bundle.taxonomy import Ground
 from serving.policy import Policy
-from serving.review import Account, Case, CaseRow, EventKind, State
+from serving.review import Account, Case, CaseRow, EventKind, Likeness, Note, State
+from serving.review.records import WAITING_STATES
 
 from . import keys, words
 
@@ -68,6 +69,17 @@ class Undo:
     case_id: str
     said: str
     seconds: int
+
+
+@dataclass(frozen=True)
+class NearView:
+    """A near-duplicate; ``together``: it waits and may be decided with the case. ``differing`` is text: on demand."""
+
+    view: RowView
+    similarity: str
+    differing: tuple[str, ...]
+    risky: bool
+    together: bool
 
 
 @dataclass(frozen=True)
@@ -181,6 +193,17 @@ class Words:
             Choice(keys.OTHER, "autre", "Autre fondement", "à choisir dans la liste"),
         ]
 
+    def likeness(self, other: Likeness, now: datetime) -> NearView:
+        """A near-duplicate at ``now``."""
+        together = not other.risky and other.row.state in WAITING_STATES
+        share = words.percent(other.similarity)
+        return NearView(self.row(other.row, now), share, other.differing_words, other.risky, together)
+
+    def note(self, note: Note, members: dict[str, Account]) -> dict[str, str]:
+        """A note, its author by name while the account exists."""
+        author = members.get(note.analyst)
+        return {"text": note.text, "who": author.name if author else "Un compte fermé", "at": self.moment(note.at)}
+
     def undo(self, case: Case, account: Account, now: datetime) -> Undo | None:
         """The last decision of ``account`` on ``case``, while it may be taken back."""
         last = case.events[-1] if case.events else None
@@ -216,6 +239,7 @@ class Words:
                 "text": ground.text if ground else None,
                 "action": self._action_title(decision.action),
                 "note": decision.note or None,
+                "copied": decision.copied_from,
                 "at": self.moment(decision.at),
             }
             for decision in reversed(case.decisions)

@@ -45,6 +45,17 @@ EVENT_WORDS = {
     "erased": "Texte effacé au terme de sa conservation",
 }
 
+#: Levels one searches from.
+SEARCHED_LEVELS = ("possible", "probable", "tres_probable")
+
+SKIP_WORDS = {
+    "topic": "Je préfère ne pas lire ce sujet",
+    "language": "Je ne lis pas cette langue",
+    "conflict_of_interest": "Je connais quelqu’un de concerné",
+    "fatigue": "J’ai besoin d’autre chose",
+    "other": "Autre raison",
+}
+
 ROLE_WORDS = {
     "analyst": "analyste",
     "senior": "analyste référent",

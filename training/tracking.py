@@ -10,8 +10,9 @@ import hashlib
 import json
 import logging
 import os
+import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ RUNS = Path("runs")
 CHAMPION, CHALLENGER = "champion", "challenger"
 #: Folder of the bundle among a run's artefacts.
 BUNDLE = "bundle"
+#: Experiment of audits, and the tag that names the bundle audited.
+AUDITS, _AUDITED = "vigie-audit", "audited"
 
 
 @dataclass(frozen=True)
@@ -157,15 +160,37 @@ def fingerprint(table: Dataset) -> str:
     return digest.hexdigest()
 
 
-def promote(model: str, version: str) -> str:
-    """Make a version (number or alias) of `model` the champion, if its bundle is whole.
+def file_audit(folder: Path, bundle: str, figures: Mapping[str, float], parameters: Mapping[str, Any]) -> str:
+    """File the audit of a bundle (`audit.json`, `audit.html` in `folder`) as a run of its own; returns the run's id."""
+    with tracked(AUDITS, parameters, name=f"audit {bundle.rpartition(':')[2][:12]}") as run:
+        run.client.set_tag(run.run_id, _AUDITED, bundle)
+        run.metrics({re.sub(r"[^\w./ -]", "_", name): value for name, value in figures.items()})
+        run.files(folder, "audit")
+    return run.run_id
+
+
+def fetch_audit(bundle: str, folder: Path) -> Path | None:
+    """The newest `audit.json` filed for `bundle`, brought into `folder`; None when it was never audited."""
+    client = open_store()
+    experiment = client.get_experiment_by_name(AUDITS)
+    if experiment is None:
+        return None
+    finished = f"tags.{_AUDITED} = '{bundle}' and attributes.status = 'FINISHED'"
+    found = client.search_runs([experiment.experiment_id], finished, order_by=["start_time DESC"], max_results=1)
+    if not found:
+        return None
+    return Path(client.download_artifacts(found[0].info.run_id, "audit/audit.json", str(folder)))
+
+
+def promote(model: str, version: str, check: Callable[[Bundle], None] | None = None) -> str:
+    """Make a version (number or alias) of `model` the champion, if its bundle is whole and `check` lets it pass.
 
     Returns:
         the version's number.
 
     Raises:
         NotFound: no such model, version or alias.
-        BundleError: the bundle check fails; the champion stays as it was.
+        BundleError: the bundle check fails; the champion stays as it was, as when `check` raises.
     """
     client = open_store()
     found = _version(client, model, version)
@@ -179,6 +204,8 @@ def promote(model: str, version: str) -> str:
         bundle = check_bundle(Path(path))
     if (expected := found.tags.get("bundle")) and expected != bundle.id:
         raise BundleError(f"{model} version {found.version}: bundle {bundle.id} is not the one registered, {expected}")
+    if check:
+        check(bundle)
     client.set_registered_model_alias(model, CHAMPION, found.version)
     return str(found.version)
 

@@ -23,7 +23,7 @@ from .tables import LEVEL_TITLES
 
 MODEL, BASELINE, HARMFUL, HARMLESS, INK = "#1f5fa8", "#8b8f98", "#b8433a", "#2f7d5b", "#1d2430"
 
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 10,
@@ -51,14 +51,14 @@ _MARKERS = {"tres_probable": "^", "probable": "o", "possible": "s"}
 def data_uri(figure: Figure) -> str:
     """``figure`` as an SVG data URI, the same bytes for the same figure."""
     buffer = io.BytesIO()
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def forest(evaluation: Evaluation) -> str:
     """AUC and average precision of every label, with intervals, model above baseline."""
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(10.5, 1.1 + 0.36 * len(evaluation.labels)))
         left, right = figure.subplots(1, 2, sharey=True)
         _dots(left, evaluation.labels, "auc", "AUC")
@@ -97,7 +97,7 @@ def _with_intervals(axes: Axes, values: Sequence[Interval], places: Sequence[flo
 
 def panel(label: LabelEvaluation) -> str:
     """ROC, precision-recall, reliability and score shares of one label."""
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(13.2, 3.3))
         roc, pr, reliability, shares = figure.subplots(1, 4)
         _roc(roc, label)
@@ -215,7 +215,7 @@ def reliabilities(labels: Sequence[LabelEvaluation]) -> str:
     """Reliability diagrams of several labels, side by side."""
     columns = 4
     lines = -(-len(labels) // columns)
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(13.2, 3.2 * lines))
         grid = figure.subplots(lines, columns, squeeze=False)
         for axes, label in zip(grid.flat, labels, strict=False):
@@ -237,7 +237,7 @@ def suite_bars(pair: SuitePair) -> str:
         ("À ne pas signaler", HARMLESS, [item for item in pair.model.functionalities if not item.harmful]),
     ]
     longest = max(len(items) for _, _, items in sides)
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(13.2, 1.1 + 0.34 * longest))
         for axes, (title, colour, items) in zip(figure.subplots(1, 2), sides, strict=True):
             _bars(axes, items, pair, colour)
@@ -278,7 +278,7 @@ def lengths(evaluation: Evaluation) -> str:
     """Words per test text, and test rows per source."""
     edges = evaluation.lengths.edges
     names = [_span(low, high) for low, high in pairwise(edges)]
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(10.5, 2.8))
         left, right = figure.subplots(1, 2)
         left.bar(names, evaluation.lengths.counts, color=MODEL, alpha=0.8)

@@ -88,7 +88,7 @@ def measure_bundle(bundle: Bundle, recipe: Any, prepared: Any, settings: Setting
             harmless=tuple(
                 found for found in (tally_rows(bench), *_harmless(heard, settings, wanted)) if found is not None
             ),
-            robustness=robustness(heard, bench) if wanted.robustness else (),
+            robustness=robustness(heard.ask, bench) if wanted.robustness else (),
             own_recipe=recipe.digest == bundle.manifest.provenance.recipe_sha256,
             changed_sources=changed_sources(bundle, prepared),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,8 @@ from serving.bundle import FAMILIES
 from . import metrics as m
 from .bootstrap import intervals
 from .evaluate import Bench
-from .judges import MODEL, Hearing
-from .measure import Rows
+from .judges import MODEL
+from .measure import Rows, Scored
 from .metrics import Array
 from .obfuscation import MIXED, OPERATORS, STACKED, TITLES, obfuscated
 from .records import Figures, Obfuscated
@@ -24,26 +24,26 @@ log = logging.getLogger(__name__)
 COPIES = (*OPERATORS, MIXED, STACKED)
 _CLEAN = "clean"
 
+Ask = Callable[[Sequence[str]], Mapping[str, Mapping[str, Scored]]]
 
-def robustness(
-    heard: Hearing, bench: Bench, *, copies: Sequence[str] = COPIES, seed: int = 0
-) -> tuple[Obfuscated, ...]:
+
+def robustness(ask: Ask, bench: Bench, *, copies: Sequence[str] = COPIES, seed: int = 0) -> tuple[Obfuscated, ...]:
     """AUC of each family on the rows that judge it, clean and through each of ``copies``, for every judge.
 
     Args:
-        heard: who is asked.
-        bench: the test rows with their clean scores.
+        ask: texts in, judge -> label key -> scores out (``Hearing.ask``).
+        bench: the rows with their clean scores.
         copies: names of operators, ``MIXED`` or ``STACKED``.
         seed: of the disguises; never one of training.
     """
     keys = [key for key in FAMILIES if key in bench.scored[MODEL]]
     judging = {key: bench.judging(key) for key in keys}
     asked = np.flatnonzero(np.any([*judging.values()], axis=0)).tolist()
-    texts = [heard.test.texts[row] for row in asked]
+    texts = [bench.test.texts[row] for row in asked]
     scores = {_CLEAN: {name: {k: s[k].scores[asked] for k in s} for name, s in bench.scored.items()}}
     for copy in copies:
         log.info("robustness: %s, %d texts", copy, len(texts))
-        answers = heard.ask(obfuscated(texts, copy, seed))
+        answers = ask(obfuscated(texts, copy, seed))
         scores[copy] = {name: {k: s[k].scores for k in s} for name, s in answers.items()}
     return tuple(
         found for key in keys for found in _of_label(key, bench, judging[key], np.array(asked), scores, copies)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +50,16 @@ class Split:
         """Rows presumed negative for ``key``, (n,)."""
         column = self.mask[:, OUTPUT_KEYS.index(key)]
         return np.asarray((column > 0) & (column < 1))
+
+    def taken(self, kept: Sequence[int]) -> Split:
+        """The rows ``kept`` alone, in that order."""
+
+        def of(values: list[str]) -> list[str]:
+            return [values[row] for row in kept]
+
+        lists = (self.texts, self.sources, self.groups, self.case_ids, self.functionalities, self.families)
+        numbers = (array[list(kept)] for array in (self.target, self.mask, self.weight))
+        return Split(*map(of, lists), of(self.target_groups), *numbers)
 
     def rows(self, key: str, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> Rows:
         """The rows ``chosen`` (n,) as seen by ``key``."""

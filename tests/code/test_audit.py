@@ -1,0 +1,272 @@
+"""A whole audit of a tiny bundle: rows in; JSON, one French page and MLflow out; then the gate."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from prepared_rows import make_prepared
+from source_twins import make_twins
+from typer.testing import CliRunner
+
+from serving.bundle import Conflict, InputError, check_bundle, open_bundle
+from serving.settings import Settings
+from training.audit import run as audit_run
+from training.audit.audit import Materials, audit_bundle
+from training.audit.config import Bound, load_audit_config
+from training.audit.gate import check_gate, outcomes
+from training.audit.mentions import Mentions
+from training.audit.records import read_audit
+from training.audit.report import render
+from training.audit.rows import Columns, own_rows, read_rows
+from training.audit.run import Asked, gate_of
+from training.audit.tokens import variant_sets
+from training.data.cases import load_cases
+from training.data.lexicon import load_lexicon
+from training.tracking import fetch_audit, promote, tracked
+
+#: A word of the test rows that must never reach a report unasked.
+SECRET = "zanzibarique"
+
+
+@pytest.fixture(scope="module")
+def settings(root: Path, tmp_path_factory) -> Settings:
+    return make_twins(tmp_path_factory.mktemp("twins"), root)
+
+
+@pytest.fixture(scope="module")
+def csv(tmp_path_factory) -> Path:
+    """Eighty rows: texts of Lyon that hate are seen, those of Brest are not."""
+    lines = []
+    for number in range(80):
+        city, hateful = ("lyon", "brest")[number % 2], number % 4 < 2
+        sign = "haine" if hateful and (city == "lyon" or number % 8 < 2) else "calme"
+        lines.append(
+            {
+                "message": f"{SECRET} {sign} numéro {number}" + (" une femme passe" if number % 3 else ""),
+                "verdict": str(int(hateful)),
+                "ville": city,
+                "age": "jeune;mineur" if number % 5 == 0 else "",
+                "fil": f"fil{number // 2}",
+            }
+        )
+    path = tmp_path_factory.mktemp("rows") / "rows.csv"
+    pd.DataFrame(lines).to_csv(path, index=False)
+    return path
+
+
+COLUMNS = Columns("message", {"haine": "verdict"}, ("ville", "age"), "fil")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(autouse=True)
+def _here(place, monkeypatch):
+    monkeypatch.chdir(place)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+@pytest.fixture(scope="module")
+def audited(tiny_bundle, settings, csv, place):
+    """The audit, its gate and its folder, filed in the module's store."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        asked = Asked(place / "audit", data=csv, columns=COLUMNS, replicates=30)
+        return *audit_run.audit(tiny_bundle, settings, asked), place / "audit"
+
+
+def test_every_part_is_there_and_the_file_reads_back(audited, tiny_bundle, csv):
+    audit, _, folder = audited
+    assert read_audit(folder / "audit.json") == audit
+    assert (audit.bundle, audit.data, audit.rows) == (open_bundle(tiny_bundle).id, csv.name, 80)
+    assert {(t.column, t.crossed) for t in audit.tables} >= {
+        ("ville", False),
+        ("mention", False),
+        ("ville × age", True),
+    }
+    assert audit.left_out.keys() >= {"terrorisme", "toxicite"}
+    assert {item.suite for item in audit.counterfactuals} >= {"groupes", "prenoms", "registres", "formes"}
+    assert [suite.result.suite for suite in audit.functional] == ["vigie"]
+    assert [h.suite for h in audit.harmless] == ["neutral", "honest"]
+    assert {item.disguise for item in audit.robustness} == {"mixed", "stacked"}
+
+
+def test_the_group_that_is_not_seen_stands_out(audited):
+    audit, *_ = audited
+    (table,) = (t for t in audit.tables if t.column == "ville")
+    rates = {g.group: g.figures["probable.tpr"].value for g in table.groups}
+    assert rates["lyon"] == 1.0
+    assert rates["brest"] < 0.6
+    gap = next(g for g in table.gaps if (g.level, g.metric) == ("probable", "tpr"))
+    assert gap.difference.value == pytest.approx(rates["lyon"] - rates["brest"])
+    figures = audit.figures()
+    assert figures["gap.ville.haine.probable.tpr"] == gap.difference
+    assert "gap.ville_x_age.haine.probable.tpr" in figures or all(t.gaps == () for t in audit.tables if t.crossed)
+
+
+def test_groups_named_and_cells_of_several_groups_are_read(audited):
+    audit, *_ = audited
+    sizes = {(t.column, g.group): g.rows for t in audit.tables for g in t.groups}
+    assert sizes["mention", "femmes"] == sum(number % 3 > 0 for number in range(80))
+    assert sizes["age", "jeune"] == sizes["age", "mineur"] == 16
+
+
+def test_the_page_is_whole_french_and_holds_no_text(audited):
+    *_, folder = audited
+    page = (folder / "audit.html").read_text(encoding="utf-8")
+    assert '<html lang="fr">' in page
+    for anchor in re.findall(r'href="#(\w+)"', page):
+        assert f'id="{anchor}"' in page
+    assert page.count("data:image/svg+xml") >= 6
+    assert not re.search(r"<script|https?://(?!www\.w3\.org)|<link", page)
+    for name in ("audit.html", "audit.json"):
+        assert SECRET not in (folder / name).read_text(encoding="utf-8")
+
+
+def test_texts_are_shown_when_asked_and_then_not_filed(audited, tiny_bundle, settings, csv, monkeypatch, tmp_path):
+    audit, gate, _ = audited
+    seen = audit.mistakes[0].model_copy(update={"text": SECRET, "masked": False})
+    shown = audit.model_copy(update={"mistakes": (seen,), "tables": (), "counterfactuals": ()})
+    assert SECRET in render(shown, gate)
+    monkeypatch.setattr(audit_run, "audit_bundle", lambda *_, show_text, **__: shown if show_text else audit)
+    audit_run.audit(tiny_bundle, settings, Asked(tmp_path / "shown", data=csv, columns=COLUMNS, show_text=True))
+    assert SECRET in (tmp_path / "shown" / "audit.json").read_text(encoding="utf-8")
+    assert SECRET not in fetch_audit(audit.bundle, tmp_path).read_text(encoding="utf-8")
+
+
+def test_our_own_test_rows_give_groups_registers_and_sources(tiny_bundle, settings, root):
+    lexicon = load_lexicon(root / "datasets/vigie/lexicon.toml")
+    rows = own_rows(make_prepared().tables["test"], Mentions.of(lexicon), {"femmes": "Femmes"})
+    assert set(rows.groups) == {"mention", "register", "source"}
+    section = load_audit_config(root / "configs/audit.toml").audit.model_copy(
+        update={"replicates": 20, "disguised_rows": 0}
+    )
+    materials = Materials(load_cases(settings.datasets / "vigie"))
+    audit = audit_bundle(open_bundle(tiny_bundle), rows, section, materials)
+    sources = {g.group for t in audit.tables if (t.key, t.column) == ("haine", "source") for g in t.groups}
+    assert sources == {"a", "b", "vigie"}
+    assert audit.robustness == ()
+
+
+def test_mentions_are_words_whatever_case_and_accents(root):
+    mentions = Mentions.of(load_lexicon(root / "datasets/vigie/lexicon.toml"))
+    assert mentions.named("Deux RÉFUGIÉES et un maghrebin") == ("maghrebins", "refugies")
+    assert mentions.named("une tomate, l’arabesque") == ()
+    assert mentions.named("l’Arabe du coin") == ("arabes",)
+
+
+@pytest.mark.parametrize(
+    ("columns", "content", "said"),
+    [
+        (Columns("message", {"haine": "verdict"}), "message,verdict\nx,peut-être\n", "row 1: verdict is neither"),
+        (Columns("texte", {"haine": "verdict"}), "message,verdict\nx,1\n", "column 'texte' is missing"),
+        (Columns("message", {"hain": "verdict"}), "message,verdict\nx,1\n", "did you mean 'haine'"),
+        (Columns("message"), "message,verdict\nx,1\n", "no label column"),
+        (Columns("message", {"haine": "verdict"}), "message,verdict\n", "no row"),
+    ],
+)
+def test_a_wrong_file_is_said_without_its_text(tmp_path, columns, content, said):
+    path = tmp_path / "rows.csv"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match=re.escape(said)) as error:
+        read_rows(path, columns, Mentions(()), {})
+    assert "peut" not in error.value.detail
+
+
+def test_parquet_gives_the_same_rows(csv, tmp_path):
+    table = pd.read_csv(csv)
+    table.to_parquet(tmp_path / "rows.parquet")
+    first, second = (read_rows(p, COLUMNS, Mentions(()), {}) for p in (csv, tmp_path / "rows.parquet"))
+    assert first.texts == second.texts
+    assert first.groups == second.groups
+    assert (first.labels["haine"] == second.labels["haine"]).all()
+
+
+def test_counterfactual_sets_differ_by_their_value_alone(settings):
+    cases = load_cases(settings.datasets / "vigie")
+    for found in variant_sets(cases, 0):
+        by_unit: dict[str, set[str]] = {}
+        for item in found.variants:
+            assert item.text
+            assert "{" not in item.text
+            by_unit.setdefault(item.unit, set()).add(item.value)
+        assert any(len(values) > 1 for values in by_unit.values()), found.key
+        if found.titles:
+            assert {item.value for item in found.variants} <= set(found.titles)
+
+
+def bound(figure: str, **keys) -> Bound:
+    return Bound(**({"figure": figure, "judged": "value", "required": True, "why": "w"} | keys))
+
+
+def test_the_gate_judges_values_intervals_and_absences(audited):
+    figures = audited[0].figures()
+    gap = figures["gap.ville.haine.probable.tpr"]
+    (exact,) = outcomes(figures, [bound("gap.ville.haine.probable.tpr", at_most=gap.value - 0.01)])
+    assert not exact.held
+    (kind,) = outcomes(figures, [bound("gap.ville.*.probable.tpr", at_most=gap.low, judged="interval")])
+    assert kind.held
+    (missing,) = outcomes(figures, [bound("nothing.at.all", at_least=0.1)])
+    assert not missing.held
+    assert outcomes(figures, [bound("nothing.at.all", at_least=0.1, required=False)]) == ()
+    with pytest.raises(ValueError, match="one of the two"):
+        bound("x", at_most=1, at_least=0)
+
+
+def test_a_broken_gate_or_no_audit_refuses_promotion(audited, tiny_bundle, settings, tmp_path):
+    audit, *_ = audited
+    config = load_audit_config(settings.configs / "audit.toml")
+    broken = config.model_copy(update={"bounds": (bound("gap.ville.haine.probable.tpr", at_most=0.01),)})
+    with pytest.raises(Conflict, match=r"gap\.ville\.haine"):
+        check_gate(audit, audit.bundle, broken)
+    check_gate(audit, audit.bundle, config.model_copy(update={"bounds": (bound("gap.ville.*.fpr", at_most=1.0),)}))
+    with pytest.raises(Conflict, match="has no audit"):
+        check_gate(None, audit.bundle, config)
+    with pytest.raises(Conflict, match="the audit is of bundle"):
+        check_gate(audit, "sha256:" + "1" * 64, config)
+
+
+def test_promotion_asks_the_filed_audit(audited, tiny_bundle, settings, place, tmp_path):
+    from tiny_bundle import make_tiny_bundle
+
+    configs = tmp_path / "configs"
+    configs.mkdir()
+    text = (settings.configs / "audit.toml").read_text(encoding="utf-8").split("[[gate]]")[0]
+    line = '[[gate]]\nfigure = "gap.ville.haine.probable.tpr"\nat_most = {}\n'
+    line += 'judged = "value"\nrequired = true\nwhy = "w"\n'
+    with tracked("essai", {}, name="t") as run:
+        version = run.register("gated", check_bundle(tiny_bundle))
+    with tracked("essai", {}, name="u") as run:
+        other = run.register("other", check_bundle(make_tiny_bundle(tmp_path / "other", name="other")))
+    asked = SimpleNamespace(configs=configs)
+    (configs / "audit.toml").write_text(text + line.format(0.01), encoding="utf-8")
+    with pytest.raises(Conflict, match="the release gate is broken"):
+        promote("gated", version, gate_of(asked))
+    (configs / "audit.toml").write_text(text + line.format(0.99), encoding="utf-8")
+    assert promote("gated", version, gate_of(asked)) == version
+    assert promote("gated", version, gate_of(asked, place / "audit" / "audit.json")) == version
+    with pytest.raises(Conflict, match="has no audit"):
+        promote("other", other, gate_of(asked))
+
+
+def test_the_verb_asks_what_it_was_told_and_prints_the_gate(audited, tiny_bundle, csv, tmp_path, monkeypatch):
+    from training.cli import app
+
+    asked: list[Asked] = []
+    monkeypatch.setattr(audit_run, "audit", lambda _path, _settings, given: (asked.append(given), audited[:2])[1])
+    arguments = [
+        "--quiet", "audit", tiny_bundle, "--data", csv, "--text-column", "message", "--label-columns",
+        "haine=verdict, toxicite", "--group-columns", "ville,age", "--unit-column", "fil", "--out", tmp_path,
+    ]  # fmt: skip
+    done = CliRunner().invoke(app, [str(a) for a in arguments], env={"COLUMNS": "200"})
+    assert done.exit_code == 0, done.output
+    assert "Barrière de publication" in done.output
+    labels = {"haine": "verdict", "toxicite": "toxicite"}
+    assert asked == [Asked(tmp_path, data=csv, columns=Columns("message", labels, ("ville", "age"), "fil"))]

@@ -1,0 +1,45 @@
+"""The rows on which a bundle is most surely wrong. Their letters are hidden unless the reader asks to see them."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from serving.bundle import words
+from training.evaluation.measure import Scored
+
+from .records import Mistake
+from .rows import AuditRows
+
+#: Characters shown of a text, hidden or not.
+_SHOWN = 200
+
+
+def gravest(rows: AuditRows, key: str, scored: Scored, most: int, *, show_text: bool) -> list[Mistake]:
+    """At most ``most`` rows, half of them harmless with the highest scores, half harmful with the lowest."""
+    labels, scores = rows.labels[key], scored.scores
+    known = np.flatnonzero(np.isfinite(labels) & np.isfinite(scores))
+    wrong = np.where(labels[known] > 0.5, 1 - scores[known], scores[known])
+    order = known[np.argsort(-wrong, kind="stable")]
+    sides = ([row for row in order.tolist() if (labels[row] > 0.5) == side][: most // 2] for side in (False, True))
+    return [_mistake(rows, key, row, float(scores[row]), show_text) for side in sides for row in side]
+
+
+def _mistake(rows: AuditRows, key: str, row: int, score: float, show_text: bool) -> Mistake:
+    text = rows.texts[row]
+    return Mistake(
+        key=key,
+        id=rows.ids[row],
+        groups=tuple(rows.title(column, group) for column, cells in rows.groups.items() for group in cells[row]),
+        harmful=bool(rows.labels[key][row] > 0.5),
+        score=score,
+        words=words(text),
+        text=text[:_SHOWN] if show_text else masked(text[:_SHOWN]),
+        masked=not show_text,
+    )
+
+
+def masked(text: str) -> str:
+    """``text`` with every letter and digit hidden: its length, words and signs alone remain."""
+    return re.sub(r"[^\W_]", "•", text)

@@ -1,0 +1,51 @@
+"""Corrections of p-values for how many differences were looked at. Pure functions on lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import norm
+
+from training.evaluation.metrics import Array
+
+#: Spread below which draws are one number written with its rounding.
+_STILL = 1e-9
+
+
+def two_sided(estimate: float, draws: Array) -> float | None:
+    """Chance of a difference at least as large if there were none, from the spread of its resamples.
+
+    A normal approximation: percentiles of a thousand draws cannot tell p-values that survive a correction over
+    hundreds. None when the draws do not vary, or hardly any answers.
+    """
+    kept = draws[np.isfinite(draws)]
+    if len(kept) < len(draws) / 2 or not np.isfinite(estimate) or (spread := float(kept.std())) < _STILL:
+        return None
+    return float(2 * norm.sf(abs(estimate) / spread))
+
+
+def adjusted(values: Sequence[float], method: str) -> list[float]:
+    """p-values corrected by ``holm`` (1979) or ``benjamini_hochberg`` (1995), in their order."""
+    if not values:
+        return []
+    return (_holm if method == "holm" else _benjamini_hochberg)(np.asarray(values, dtype=float)).tolist()
+
+
+def _holm(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    order, count = np.argsort(values), len(values)
+    stepped = np.maximum.accumulate(values[order] * (count - np.arange(count)))
+    return _back(order, stepped)
+
+
+def _benjamini_hochberg(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    order, count = np.argsort(values), len(values)
+    scaled = values[order] * count / (np.arange(count) + 1)
+    return _back(order, np.minimum.accumulate(scaled[::-1])[::-1])
+
+
+def _back(order: npt.NDArray[np.intp], stepped: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    found = np.empty(len(stepped))
+    found[order] = np.minimum(1.0, stepped)
+    return found

@@ -1,0 +1,186 @@
+"""What an audit says, as frozen records that travel as JSON. No text of any row is in them unless it was asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from serving.bundle import InputError, Interval
+from serving.bundle.config import Frozen
+from training.evaluation.records import Figures, Harmless, Obfuscated, SuiteResult
+
+
+class GroupFigures(Frozen):
+    """One label on the rows of one group, or of one intersection."""
+
+    group: str
+    title: str
+    rows: int
+    positives: int
+    #: Independent units that hold a positive, and that hold a negative.
+    positive_units: int
+    negative_units: int
+    #: Too few units of one answer: figures stand with wide intervals, untested.
+    small: bool
+    #: subgroup_auc, bpsn_auc, bnsp_auc, bias, ece, ``<level>.tpr|fpr|selection``.
+    figures: Figures
+    #: Figure of the group minus that of all other rows.
+    difference: Figures = Field(default_factory=dict)
+    #: p-value of each difference, corrected over the table.
+    adjusted: dict[str, float] = Field(default_factory=dict)
+
+
+class Gap(Frozen):
+    """Distance between the groups of one column at one operating point (Fairlearn's ``MetricFrame``)."""
+
+    level: str
+    #: tpr, fpr, selection or equalized_odds.
+    metric: str
+    difference: Interval
+    #: Smallest over largest; None when the largest is zero.
+    ratio: float | None
+    highest: str
+    lowest: str
+    #: Groups compared: those that are not small.
+    groups: int
+
+
+class Table(Frozen):
+    """One label by the groups of one column, or by the intersections of two."""
+
+    key: str
+    title: str
+    column: str
+    column_title: str
+    crossed: bool
+    rows: int
+    groups: tuple[GroupFigures, ...]
+    gaps: tuple[Gap, ...] = ()
+    #: Differences tested, and how many are told as such after correction.
+    tested: int = 0
+    found: int = 0
+
+
+class ValueFigures(Frozen):
+    """One value of a counterfactual set: a group, an origin, a register, a form."""
+
+    value: str
+    title: str
+    texts: int
+    units: int
+    mean: Interval
+    flagged: Interval
+    #: Mean score minus that of the other values in the same sentences.
+    difference: Interval
+    adjusted: float | None
+
+
+class Counterfactual(Frozen):
+    """One label on sentences that differ by one word, or by how they are written."""
+
+    suite: str
+    title: str
+    #: What the right answer is: the same for all, and flagged or not.
+    harmful: bool
+    key: str
+    label_title: str
+    units: int
+    #: Mean absolute difference of score between two values of one sentence (Garg et al., 2019).
+    shift: Interval
+    #: Share of sentences flagged for some values and not for others; None when the level is off.
+    flips: Interval | None
+    values: tuple[ValueFigures, ...]
+
+
+class Cell(Frozen):
+    """Functional cases of one functionality that name one group."""
+
+    functionality: str
+    group: str
+    units: int
+    passed: Interval
+
+
+class Functional(Frozen):
+    """A functional suite with its heat map."""
+
+    result: SuiteResult
+    groups: dict[str, str]
+    cells: tuple[Cell, ...]
+
+
+class Mistake(Frozen):
+    """A row on which the bundle is gravely wrong."""
+
+    key: str
+    id: str
+    groups: tuple[str, ...]
+    harmful: bool
+    score: float
+    words: int
+    #: Letters hidden unless ``--show-text`` was given.
+    text: str
+    masked: bool
+
+
+class BoundOutcome(Frozen):
+    """One figure against one line of the gate."""
+
+    figure: str
+    #: None when the audit has no such figure.
+    value: Interval | None
+    bound: str
+    held: bool
+    why: str
+
+
+class Audit(Frozen):
+    """Everything a report shows of one bundle on one set of rows."""
+
+    created_at: str
+    bundle: str
+    bundle_name: str
+    model_sha256: str
+    #: Base name and digest of the file; a set of ours has no digest.
+    data: str
+    data_sha256: str
+    rows: int
+    unscored: int
+    replicates: int
+    seed: int
+    least_units: int
+    multiplicity: str
+    significance: float
+    level: str
+    #: Label -> level -> score from which a row is at that level.
+    thresholds: dict[str, dict[str, float | None]]
+    #: Labels asked for and not judged, with the reason.
+    left_out: dict[str, str]
+    tables: tuple[Table, ...]
+    counterfactuals: tuple[Counterfactual, ...]
+    functional: tuple[Functional, ...]
+    harmless: tuple[Harmless, ...]
+    robustness: tuple[Obfuscated, ...]
+    mistakes: tuple[Mistake, ...]
+    seconds: float
+
+    def figures(self) -> Figures:
+        """Every figure that a gate may name, and that an experiment tracker logs."""
+        from .headline import headline
+
+        return headline(self)
+
+
+def read_audit(path: Path) -> Audit:
+    """An audit written by ``vigie-train audit``.
+
+    Raises:
+        InputError: the file is missing or is not one.
+    """
+    try:
+        return Audit.model_validate_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: not readable: {error.strerror}; give the audit.json of vigie-train audit") from None
+    except (ValidationError, UnicodeDecodeError):
+        raise InputError(f"{path}: not an audit; give the audit.json of vigie-train audit") from None

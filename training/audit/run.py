@@ -1,0 +1,125 @@
+"""One audit from a bundle's folder to its report, filed where promotion looks for it. The wiring; measures nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from serving.bundle import Bundle, InputError, open_bundle
+from serving.settings import Settings
+from training.data.cases import OwnCases, load_cases
+from training.data.examples import OWN
+from training.evaluation.neutral import group_titles, honest_file
+from training.evaluation.records import write_json
+from training.recipe import Recipe, load_recipe
+from training.runs import prepared_rows, recipe_of
+from training.tracking import fetch_audit, file_audit
+
+from .audit import Materials, audit_bundle
+from .config import AuditConfig, load_audit_config
+from .gate import check_gate, outcomes
+from .mentions import Mentions
+from .records import Audit, BoundOutcome, read_audit
+from .report import write_report
+from .rows import AuditRows, Columns, own_rows, read_rows
+
+CONFIG, JSON, HTML = "audit.toml", "audit.json", "audit.html"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What an audit is asked.
+
+    Attributes:
+        data, columns: rows of a file; without a file, the test split of the bundle's recipe.
+        recipe: file of the recipe, the one that the bundle names when not given.
+        any_recipe: take the rows of a recipe that did not make the bundle.
+        suites, honest: files of functional cases and of HONEST's templates.
+        replicates: in place of the configuration's.
+        track: file the audit with MLflow.
+    """
+
+    out: Path
+    data: Path | None = None
+    columns: Columns = field(default_factory=Columns)
+    recipe: Path | None = None
+    any_recipe: bool = False
+    suites: tuple[Path, ...] = ()
+    honest: Path | None = None
+    replicates: int | None = None
+    show_text: bool = False
+    track: bool = True
+
+
+def audit(path: Path, settings: Settings, asked: Asked) -> tuple[Audit, tuple[BoundOutcome, ...]]:
+    """Audit the bundle at ``path``; write ``audit.json`` and ``audit.html``, and file them.
+
+    An audit whose texts are shown is never filed: what leaves this machine must hold none.
+
+    Raises:
+        VigieError: of the part that failed.
+    """
+    bundle, config = open_bundle(path), load_audit_config(settings.configs / CONFIG)
+    if asked.honest and not asked.honest.is_file():
+        raise InputError(f"--honest {asked.honest}: no such file; give HONEST's fr_template.tsv")
+    cases = load_cases(settings.datasets / OWN)
+    section = config.audit
+    if asked.replicates:
+        section = section.model_copy(update={"replicates": asked.replicates})
+    done = audit_bundle(
+        bundle,
+        rows_of(bundle, cases, settings, asked),
+        section,
+        Materials(cases, asked.honest or honest_file(settings), asked.suites),
+        sessions=settings.sessions,
+        show_text=asked.show_text,
+    )
+    gate = outcomes(done.figures(), config.bounds)
+    write_json(done, asked.out / JSON)
+    write_report(done, gate, asked.out / HTML)
+    if asked.track and not asked.show_text:
+        file_audit(asked.out, bundle.id, {n: f.value for n, f in done.figures().items()}, section.model_dump())
+    return done, gate
+
+
+def rows_of(bundle: Bundle, cases: OwnCases, settings: Settings, asked: Asked) -> AuditRows:
+    """The rows of the file, or our own test rows."""
+    mentions, titles = Mentions.of(cases.lexicon), group_titles(cases.lexicon)
+    if asked.data:
+        return read_rows(asked.data, asked.columns, mentions, titles)
+    file = asked.recipe or Path(bundle.manifest.provenance.recipe)
+    return own_rows(prepared_rows(_recipe(bundle, file, asked), settings, None).tables["test"], mentions, titles)
+
+
+def _recipe(bundle: Bundle, file: Path, asked: Asked) -> Recipe:
+    if not asked.any_recipe:
+        return recipe_of(bundle, file)
+    return load_recipe(file).model_copy(update={"seed": bundle.manifest.provenance.seed})
+
+
+def gate_of(settings: Settings, file: Path | None = None) -> AuditGate:
+    """What ``training.tracking.promote`` asks before it promotes: the audit in ``file``, or the newest one filed."""
+    return AuditGate(load_audit_config(settings.configs / CONFIG), file)
+
+
+@dataclass(frozen=True)
+class AuditGate:
+    """A bundle passes when its audit holds every bound of the configuration.
+
+    Raises:
+        Conflict: it has none, or does not (training/audit/gate.py).
+    """
+
+    config: AuditConfig
+    file: Path | None = None
+
+    def __call__(self, bundle: Bundle) -> None:
+        check_gate(self._audit(bundle), bundle.id, self.config)
+
+    def _audit(self, bundle: Bundle) -> Audit | None:
+        if self.file:
+            return read_audit(self.file)
+        with TemporaryDirectory(prefix="vigie-audit-") as scratch:
+            found = fetch_audit(bundle.id, Path(scratch))
+            return read_audit(found) if found else None

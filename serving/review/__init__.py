@@ -31,6 +31,8 @@ Public surface::
         .exposure_of(account_id, days=7) -> list[Exposure]  .exposure_report(since) -> ExposureReport
         .pace(analyst, now=None) -> Pace                            grave cases so far, whether a break is due
         .set_opt_out(account_id, families)  .opt_out_of(account_id) -> tuple[str, ...]     private
+        .training_rows(now=None) -> Iterator[dict]  .erased_rows() -> list[(row id, export id)]
+        .rerank(actor, now=None, batch=500) -> PolicyChange         places open cases by this queue's policy
         .same_target(case_id, limit=20) -> list[CaseRow]            other cases that aim at the same person
         .changed_since(cursor=0, limit=500, *, key_id=None) -> Changes(cursor, rows)
         .stats(now=None) -> Stats
@@ -77,6 +79,7 @@ from .records import (
     Likeness,
     Note,
     Pace,
+    PolicyChange,
     Quota,
     Received,
     Role,
@@ -120,6 +123,7 @@ __all__ = [
     "Notice",
     "Order",
     "Pace",
+    "PolicyChange",
     "Queue",
     "Quota",
     "Received",

@@ -22,7 +22,15 @@ GENESIS = "0" * 64
 
 
 def link(
-    secret: bytes, *, case_id: str, number: int, at: datetime, kind: EventKind, actor: str, body: Any, prev_hash: str
+    secret: bytes,
+    *,
+    case_id: str,
+    number: int,
+    at: datetime,
+    kind: EventKind | str,
+    actor: str,
+    body: Any,
+    prev_hash: str,
 ) -> dict[str, Any]:
     """The row of table ``events`` that continues a chain at ``prev_hash``."""
     event = {
@@ -35,6 +43,11 @@ def link(
         "prev_hash": prev_hash,
     }
     return {**event, "hash": _hash(secret, event)}
+
+
+def hash_of(secret: bytes, event: dict[str, Any]) -> str:
+    """The hash of a written event: its body is canonical JSON already."""
+    return _hash(secret, event)
 
 
 def _hash(secret: bytes, event: dict[str, Any]) -> str:

@@ -87,9 +87,9 @@ def listed(connection: Connection, after: int, limit: int) -> list[Feedback]:
     return [_record(row) for row in connection.execute(query)]
 
 
-def erase_of_case(connection: Connection, case_id: str) -> None:
-    """Forget what was suggested about a case, with the case's own text."""
-    connection.execute(delete(feedback).where(feedback.c.case_id == case_id))
+def erase_of_case(connection: Connection, case_id: str) -> int:
+    """Forget what was suggested about a case, with the case's own text; returns how many suggestions."""
+    return connection.execute(delete(feedback).where(feedback.c.case_id == case_id)).rowcount
 
 
 def erase_expired(connection: Connection, rules: Rules, now: datetime) -> int:

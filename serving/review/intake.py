@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from serving.bundle.errors import Conflict, InputError
 
+from . import reporters
 from .bodies import NewCase
 from .database import is_postgresql
 from .events import GENESIS, link
@@ -33,7 +34,8 @@ def receive(
     _refuse_changed(known.values(), digests)
     firsts = {case.external_id: case for case in new if case.external_id not in known}
     # Always in the same order, so that two overlapping batches wait for each other instead of deadlocking.
-    rows = [_row(rules, firsts[name], source, digests[name], now) for name in sorted(firsts)]
+    standings = _standings(connection, rules, firsts.values(), now)
+    rows = [_row(rules, firsts[name], source, digests[name], standings[name], now) for name in sorted(firsts)]
     created = _insert(connection, rows) if rows else set()
     known = _known(connection, source, digests)
     _refuse_changed(known.values(), digests)
@@ -89,7 +91,23 @@ def _insert(connection: Connection, rows: list[dict[str, Any]]) -> set[str]:
     return {row["external_id"] for row in rows if row["id"] in stored}
 
 
-def _row(rules: Rules, case: NewCase, source: Source, digest: str, now: datetime) -> dict[str, Any]:
+def _standings(
+    connection: Connection, rules: Rules, new: Iterable[NewCase], now: datetime
+) -> dict[str, reporters.Standing]:
+    """What is known of the reporter of each new case, by external id."""
+    people = {case.external_id: _reporter_and_author(rules.secret, case) for case in new}
+    found = reporters.standings(connection, rules, people.values(), now)
+    return {name: found[pair] for name, pair in people.items()}
+
+
+def _reporter_and_author(secret: bytes, case: NewCase) -> tuple[str | None, str | None]:
+    reporter = keyed_or_none(secret, "reporter", case.reporter.id if case.reporter else None)
+    return reporter, keyed_or_none(secret, "person", case.author_id)
+
+
+def _row(
+    rules: Rules, case: NewCase, source: Source, digest: str, standing: reporters.Standing, now: datetime
+) -> dict[str, Any]:
     case_id = new_id(now)
     body = {"digest": digest, "text": keyed(rules.secret, "text", case.text), "key_kind": str(source.kind)}
     event = link(
@@ -110,7 +128,7 @@ def _row(rules: Rules, case: NewCase, source: Source, digest: str, now: datetime
         "body_digest": digest,
         "created_at": now,
         **_content(rules.secret, case),
-        **_placed(rules, case, source, now),
+        **_placed(rules, case, source, standing, now),
         "fingerprint": fingerprint(rules.secret, case.text),
         "pending": 1,
         "state": State.RECEIVED.value,
@@ -148,9 +166,9 @@ def _content(secret: bytes, case: NewCase) -> dict[str, Any]:
     }
 
 
-def _placed(rules: Rules, case: NewCase, source: Source, now: datetime) -> dict[str, Any]:
+def _placed(rules: Rules, case: NewCase, source: Source, standing: reporters.Standing, now: datetime) -> dict[str, Any]:
     try:
-        return place(rules, facts_of_new(case, source, now), None, None)
+        return place(rules, facts_of_new(case, source, now, standing), None, None)
     except InputError as error:
         detail = f"case {case.external_id!r}: {error.detail}"
         raise InputError(detail, code=error.code, pointer=error.pointer) from None

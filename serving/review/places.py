@@ -11,7 +11,7 @@ from typing import Any
 from serving.bundle.taxonomy import Taxonomy
 from serving.bundle.verdict import Verdict
 from serving.policy import Policy
-from serving.priority import Facts, OrderFacts, Priority, prioritise
+from serving.priority import Facts, OrderFacts, Priority, Standing, prioritise
 
 from .bodies import NewCase
 from .records import Source
@@ -32,14 +32,16 @@ class Rules:
     draw: Callable[[], float] = random.SystemRandom().random
 
 
-def facts_of_new(case: NewCase, source: Source, now: datetime) -> Facts:
+def facts_of_new(case: NewCase, source: Source, now: datetime, standing: Standing | None = None) -> Facts:
     """What a body says, as the priority reads it. An order cannot have been received in the future."""
     told = case.order
     order = OrderFacts(told.reference, min(told.received_at or now, now), told.kind, told.due_at) if told else None
-    return Facts(case.text, now, source.kind, case.reach, case.category, order)
+    return Facts(case.text, now, source.kind, case.reach, case.category, order, standing=standing)
 
 
-def facts_of_stored(row: StoredRow, *, reach: int | None = None, escalated_vital: bool = False) -> Facts:
+def facts_of_stored(
+    row: StoredRow, *, reach: int | None = None, escalated_vital: bool = False, standing: Standing | None = None
+) -> Facts:
     """The same from a row of table ``cases``."""
     order = row.order_notice and OrderFacts(
         row.order_notice["reference"],
@@ -55,6 +57,7 @@ def facts_of_stored(row: StoredRow, *, reach: int | None = None, escalated_vital
         row.category,
         order,
         bool(row.escalated_vital) or escalated_vital,
+        standing,
     )
 
 

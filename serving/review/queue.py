@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Connection, Engine, update
 
@@ -20,11 +22,14 @@ from . import (
     intake,
     notes,
     readers,
+    reporters,
+    rerank,
     retention,
     scoring,
     seals,
     search,
     second,
+    training_rows,
     transitions,
     views,
 )
@@ -51,6 +56,7 @@ from .records import (
     Likeness,
     Note,
     Pace,
+    PolicyChange,
     Received,
     Role,
     SkipReason,
@@ -260,7 +266,7 @@ class Queue:
         """Pass a claimed case on to a senior; ``vital`` puts it before everything."""
 
         def move(connection: Connection, case: StoredRow, moment: datetime) -> None:
-            placed = place_again(self.rules, case, facts_of_stored(case, escalated_vital=vital))
+            placed = self._placed(connection, case, moment, escalated_vital=vital)
             transitions.escalate(connection, self.rules.secret, case, analyst.id, note, moment, placed)
 
         return self._on_own(case_id, analyst, now, move)
@@ -282,7 +288,7 @@ class Queue:
             raise InputError(f"reach {reach} must be at least 0", pointer="/reach")
         with writing(self.engine) as connection:
             case = transitions.lock(connection, case_id)
-            placed = place_again(self.rules, case, facts_of_stored(case, reach=reach))
+            placed = self._placed(connection, case, now or _clock(), reach=reach)
             changes = placed | {"reach": reach}
             transitions.change_reach(connection, self.rules.secret, case, _actor(by), now or _clock(), changes)
             return views.find_row(connection, case_id)
@@ -420,6 +426,28 @@ class Queue:
         with reading(self.engine) as connection:
             return exposure.opted_out(connection, account_id)
 
+    def training_rows(self, now: datetime | None = None) -> Iterator[dict[str, Any]]:
+        """Decided cases as training rows (``training_rows.COLUMNS``), noted as exported batch by batch."""
+        with writing(self.engine) as connection:
+            export_id = training_rows.begin(connection, now or _clock())
+        last: str | None = ""
+        while last is not None:
+            with writing(self.engine) as connection:
+                rows, last = training_rows.rows_of(connection, self.rules, export_id, last)
+            yield from rows
+
+    def erased_rows(self) -> list[tuple[str, str]]:
+        """Exported rows whose text is erased since, as (row id, export id): to be deleted from the files."""
+        with reading(self.engine) as connection:
+            return list(training_rows.erased(connection))
+
+    def rerank(self, actor: str, now: datetime | None = None, batch: int = 500) -> PolicyChange:
+        """Place every open case by this queue's policy, ``batch`` at a time: for when the policy has changed.
+
+        One link is added to the chain of policy changes, with the policy's digest. Safe to run again.
+        """
+        return rerank.rerank(self.engine, self.rules, actor, now or _clock(), batch)
+
     def stats(self, now: datetime | None = None) -> Stats:
         """The queue in figures."""
         with reading(self.engine) as connection:
@@ -441,7 +469,10 @@ class Queue:
     def verify_chain(self, case_id: str | None = None) -> ChainReport:
         """Check the events of one case, or of all with the seals; the first that does not hold is named."""
         with reading(self.engine) as connection:
-            return events.verify(connection, self.rules.secret, case_id)
+            report = events.verify(connection, self.rules.secret, case_id)
+            if report.first_bad is None and case_id is None:
+                report = replace(report, first_bad=rerank.verify(connection, self.rules.secret))
+            return report
 
     def add_feedback(self, new: NewFeedback, *, source: Source, now: datetime | None = None) -> Feedback:
         """Keep a better score for a text, for training; linked to the case that this key sent under the same name."""
@@ -457,6 +488,10 @@ class Queue:
         """Erase what the policy's retention no longer allows to keep; returns how many rows, a batch at most."""
         with writing(self.engine) as connection:
             return retention.erase_expired(connection, self.rules, now or _clock())
+
+    def _placed(self, connection: Connection, case: StoredRow, now: datetime, **facts: Any) -> dict[str, Any]:
+        standing = reporters.of_stored(connection, self.rules, [case], now)[case.id]
+        return place_again(self.rules, case, facts_of_stored(case, standing=standing, **facts))
 
     def _on_own(
         self,

@@ -129,6 +129,17 @@ class Agreement:
 
 
 @dataclass(frozen=True)
+class PolicyChange:
+    """One re-ranking: the digest of the policy that open cases were placed by, and how many they were."""
+
+    number: int
+    at: datetime
+    actor: str
+    policy: str
+    cases: int
+
+
+@dataclass(frozen=True)
 class GoldenReport:
     """Answers to golden items, and how many were right: in the finding, then the ground too, then the action too."""
 

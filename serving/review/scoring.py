@@ -16,7 +16,7 @@ from serving.bundle.errors import InputError
 from serving.bundle.verdict import Verdict
 from serving.priority import all_levels
 
-from . import known, transitions
+from . import known, reporters, transitions
 from .database import reading, writing
 from .places import Rules, facts_of_stored, place_scored
 from .records import EventKind
@@ -102,5 +102,6 @@ def _store(
     manifest = getattr(classifier, "manifest", None)
     levels = all_levels(manifest, result) if manifest else dict(result.levels)
     judged = {"bundle": classifier.bundle_id, "verdict": asdict(result), "levels": levels}
-    changes = judged | place_scored(rules, facts_of_stored(case), result, levels)
+    standing = reporters.of_stored(connection, rules, [case], now)[case.id]
+    changes = judged | place_scored(rules, facts_of_stored(case, standing=standing), result, levels)
     transitions.score(connection, rules.secret, case, now, changes | {"pending": 0, "scoring_until": None})

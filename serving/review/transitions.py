@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from serving.bundle.errors import Conflict
 
-from . import feedback, known, notes
+from . import feedback, known, notes, reporters, training_rows
 from .bodies import DecisionForm
 from .events import link
 from .keyed import keyed
@@ -137,6 +137,8 @@ def decide(
     body = {"illegal": form.illegal, "ground": form.ground, "action": form.action, "stage": case.returns_to}
     values = {**body, "illegal": int(form.illegal), "note": form.note, "bundle": case.bundle}
     before = {name: getattr(case, name) for name in _OVERWRITTEN}
+    _relearn(connection, case, None, now)
+    reporters.learn(connection, case, form.illegal, now)
     connection.execute(insert(decisions).values(case_id=case.id, analyst=analyst, at=now, before=before, **values))
     settled = {"not_by": analyst, "senior_only": 0, "audit_key": None, "blind": 0}
     changes = {"state": outcome.state, **_UNCLAIMED, **settled, **outcome.changes}
@@ -144,11 +146,20 @@ def decide(
     _move(connection, secret, case, EventKind.DECIDED, analyst, now, told, changes)
 
 
+def _relearn(connection: Connection, case: StoredRow, but: int | None, now: datetime, sign: int = -1) -> None:
+    """Only the last decision on a case counts for its reporter: take back (or, with 1, put back) the one before."""
+    query = select(decisions.c.illegal).where(decisions.c.case_id == case.id).order_by(decisions.c.id.desc()).limit(1)
+    earlier = connection.scalar(query if but is None else query.where(decisions.c.id != but))
+    if earlier is not None:
+        reporters.learn(connection, case, bool(earlier), now, sign=sign)
+
+
 def close_known(connection: Connection, secret: bytes, case: StoredRow, source: StoredRow, now: datetime) -> None:
     """Give the case the decision ``source`` that a person took on an equal text; the event names that case."""
     said = {"illegal": bool(source.illegal), "ground": source.ground, "action": source.action}
     values = {**said, "illegal": source.illegal, "note": "", "bundle": case.bundle, "stage": case.state}
     values |= {"case_id": case.id, "analyst": KNOWN, "at": now, "copied_from": source.case_id}
+    reporters.learn(connection, case, bool(source.illegal), now)
     connection.execute(insert(decisions).values(**values))
     changes = {"state": State.DECIDED, "pending": 0, "scoring_until": None, "audit_key": None, "not_by": None}
     _move(connection, secret, case, EventKind.KNOWN, KNOWN, now, {**said, "source": source.case_id}, changes)
@@ -158,6 +169,8 @@ def undo(
     connection: Connection, secret: bytes, case: StoredRow, decision: StoredRow, now: datetime, until: datetime
 ) -> None:
     """Take the decision back: the case is its analyst's again, as it was before. The chain keeps both."""
+    reporters.learn(connection, case, bool(decision.illegal), now, sign=-1)
+    _relearn(connection, case, decision.id, now, sign=1)
     connection.execute(delete(decisions).where(decisions.c.id == decision.id))
     connection.execute(delete(skips).where(skips.c.case_id == case.id, skips.c.reason == JUDGED))
     held = {"state": State.CLAIMED, "returns_to": decision.stage, "claimed_by": decision.analyst, "lease_until": until}
@@ -223,12 +236,15 @@ def change_reach(
 def erase(connection: Connection, secret: bytes, case: StoredRow, now: datetime, why: str) -> None:
     """Forget what was sent and noted; figures, keyed hashes and events stay."""
     connection.execute(update(decisions).where(decisions.c.case_id == case.id).values(note=""))
-    feedback.erase_of_case(connection, case.id)
+    traced = {
+        "feedback": feedback.erase_of_case(connection, case.id),
+        "exports": training_rows.exports_of(connection, case.id),
+    }
     notes.erase(connection, case.id)
     known.forget(connection, case.id)
     gone = dict.fromkeys(("text", "url", "thread", "notice", "order_notice", "fingerprint"))
     changes = {**gone, "state": State.CLOSED, "pending": 0, "audit_key": None}
-    _move(connection, secret, case, EventKind.ERASED, "retention", now, {"why": why}, changes)
+    _move(connection, secret, case, EventKind.ERASED, "retention", now, {"why": why} | traced, changes)
 
 
 def _move(

@@ -279,6 +279,34 @@ def queue_import(
     err.print(f"{created} cases received, {known} already there, {failed} rows with an error", highlight=False)
 
 
+@queue_app.command("export")
+def queue_export(output: Annotated[Path, typer.Argument(help="Parquet file to write.")]) -> None:
+    """Write decided cases as training rows (docs/queue.md tells the columns). The file holds texts: keep it safe."""
+    from .review.training_rows import write_parquet
+
+    queue, _ = _queue_and_accounts()
+    count = write_parquet(output, queue.training_rows())
+    out.print(f"{count} training rows written", highlight=False)
+
+
+@queue_app.command("erased")
+def queue_erased() -> None:
+    """List exported rows whose text is erased since: delete them from the training files that hold them."""
+    queue, _ = _queue_and_accounts()
+    for row_id, export_id in queue.erased_rows():
+        out.print(f"{row_id}  {export_id}", highlight=False)
+
+
+@queue_app.command("rerank")
+def queue_rerank() -> None:
+    """Place every open case again, by the policy as it is now; noted in the event log."""
+    queue, _ = _queue_and_accounts()
+    change = queue.rerank("cli")
+    out.print(
+        f"{change.cases} open cases placed by policy {change.policy[:12]} (change {change.number})", highlight=False
+    )
+
+
 @log_app.command("verify")
 def log_verify() -> None:
     """Verify the chain of every case's events."""

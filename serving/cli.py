@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Annotated, Any
 
@@ -150,6 +151,26 @@ def simulate(
     for line in told:
         out.print(line, highlight=False, markup=False, soft_wrap=True)
     out.print(f"report: {output}", highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command()
+def report(
+    kind: Annotated[str, typer.Argument(metavar="signalements|motifs|tco|bilan", help="What to write.")],
+    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")],
+    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, included.")],
+    output: Annotated[Path, typer.Option("--output", help="Folder to write into.")] = Path("rapports"),
+) -> None:
+    """Write the documents of a period: notices, statements of reasons, TCO feedback, figures."""
+    from .reports.config import load_rules
+    from .reports.written import Report, Span, write_report
+
+    if kind not in [one.value for one in Report]:
+        raise InputError(f"report {kind!r} is unknown; expected {', '.join(Report)}", code="unknown_report")
+    span = Span(first.date(), last.date())
+    queue, _ = _queue_and_accounts()
+    rules = load_rules(Settings.from_env().configs / "reports.toml", queue.rules.taxonomy, queue.rules.policy)
+    for line in write_report(Report(kind), queue, span, rules, output) or ["nothing of this kind in these days"]:
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 @bundle_app.command("check")

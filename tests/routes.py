@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 DECISION = {"illegal": False, "action": "classement_sans_suite"}
 
 #: Routes for people; a key asks the others.
-FOR_PEOPLE = ("/v1/queue/claim", "/decision", "/heartbeat", "/release", "/escalate", "/v1/stats")
+FOR_PEOPLE = ("/v1/queue/claim", "/decision", "/heartbeat", "/release", "/skip", "/undo", "/escalate", "/v1/stats")
 
 
 class Visitors:
@@ -41,7 +41,7 @@ class Visitors:
         if path == "/v1/cases/{case_id}":
             return received.json()["id"]
         held: str = self.analyst.post("/v1/queue/claim").json()["case"]["id"]
-        if path.endswith("/appeal"):
+        if path.endswith(("/appeal", "/undo")):
             assert self.analyst.post(f"/v1/cases/{held}/decision", json=DECISION).status_code == 200
         return held
 

@@ -16,7 +16,7 @@ from serving import answers
 from serving.bundle.config import Frozen
 from serving.bundle.errors import InputError
 from serving.bundle.faults import pointer_to
-from serving.review import READERS, Account, Case, DecisionForm, NewCase, Queue, Role, Source, no_case
+from serving.review import READERS, Account, Case, DecisionForm, NewCase, Queue, Role, SkipReason, Source, no_case
 
 from .auth import caller_of, person, submitter
 from .document import read_body, told
@@ -28,6 +28,12 @@ from .threads import in_thread
 
 #: Figures of the queue without any case.
 WATCHERS = READERS | {Role.RESEARCHER, Role.ADMIN}
+
+
+class Skip(Frozen):
+    """Why a case is left to others."""
+
+    reason: SkipReason
 
 
 class NewCases(Frozen):
@@ -99,6 +105,19 @@ def case_routes(queue: Queue, meters: Meters, limits: Limits, on_received: Calla
         analyst = person(caller_of(request), READERS)
         remark = parse(Remark, await json_body(request, empty={}))
         return JSONResponse(as_json(await in_thread(queue.release, case_id, analyst, remark.note)))
+
+    @routes.post("/v1/cases/{case_id}/skip", responses=moved, openapi_extra=read_body(Skip))
+    async def skip(request: Request, case_id: str) -> JSONResponse:
+        """Give a claimed case back for others; it is not given to the same person again."""
+        analyst = person(caller_of(request), READERS)
+        form = parse(Skip, await json_body(request))
+        return JSONResponse(as_json(await in_thread(queue.skip, case_id, analyst, form.reason)))
+
+    @routes.post("/v1/cases/{case_id}/undo", responses=moved)
+    async def undo(request: Request, case_id: str) -> JSONResponse:
+        """Take one's own decision back within a minute, while nobody else has touched the case."""
+        analyst = person(caller_of(request), READERS)
+        return JSONResponse(as_json(await in_thread(queue.undo, case_id, analyst)))
 
     @routes.post("/v1/cases/{case_id}/escalate", responses=moved, openapi_extra=read_body(Escalation, required=False))
     async def escalate(request: Request, case_id: str) -> JSONResponse:

@@ -288,3 +288,20 @@ def test_latencies_are_kept_by_route_and_not_by_case(house):
     assert case_id not in shown
     assert "inventé" not in shown
     assert "menace" not in shown
+
+
+def test_a_skipped_case_is_not_handed_to_the_same_person_again(house):
+    _, analyst, case_id = claimed(house)
+    assert analyst.post(f"/v1/cases/{case_id}/skip", json={"reason": "paresse"}).status_code == 422
+    assert analyst.post(f"/v1/cases/{case_id}/skip", json={"reason": "fatigue"}).json()["state"] == "scored"
+    assert analyst.post("/v1/queue/claim").json()["case"] is None
+    assert house.person().post("/v1/queue/claim").json()["case"]["id"] == case_id
+
+
+def test_a_decision_is_taken_back_by_who_took_it(house):
+    key, analyst, case_id = claimed(house)
+    analyst.post(f"/v1/cases/{case_id}/decision", json=DECISION)
+    assert house.person().post(f"/v1/cases/{case_id}/undo").status_code == 409
+    assert analyst.post(f"/v1/cases/{case_id}/undo").json()["state"] == "claimed"
+    assert key.get(f"/v1/cases/{case_id}").json()["decisions"] == []
+    assert key.post(f"/v1/cases/{case_id}/undo").status_code == 403

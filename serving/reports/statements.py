@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
@@ -114,7 +114,7 @@ def _statement(case: Handled, rules: ReportRules, taxonomy: Taxonomy, zone: Zone
     )
 
 
-def _illegal(ground: Ground) -> dict[str, str]:
+def _illegal(ground: Ground) -> dict[str, Any]:
     explanation = f"Le contenu relève de la qualification suivante : {ground.title} ({ground.text})."
     return {
         "decision_ground": _ILLEGAL,
@@ -123,7 +123,7 @@ def _illegal(ground: Ground) -> dict[str, str]:
     }
 
 
-def _incompatible(rules: ReportRules) -> dict[str, str]:
+def _incompatible(rules: ReportRules) -> dict[str, Any]:
     return {
         "decision_ground": _INCOMPATIBLE,
         "incompatible_content_ground": rules.statements.terms_ground,

@@ -120,7 +120,7 @@ def _counted(connection: Connection, column: Any, where: tuple[Any, ...]) -> dic
 def _latest(connection: Connection, since: datetime, until: datetime, after: int) -> list[StoredRow]:
     """A page of last decisions, by decision id."""
     last = select(func.max(decisions.c.id).label("id")).group_by(decisions.c.case_id).subquery()
-    columns = (
+    columns: tuple[Any, ...] = (
         *(cases.c[name] for name in ("key_kind", "created_at", "received_at", "due_at", "url", "language", "category")),
         *(cases.c[name] for name in ("order_notice", "notice", "reporter")),
         decisions,

@@ -30,7 +30,8 @@ def adjusted(values: Sequence[float], method: str) -> list[float]:
     """p-values corrected by ``holm`` (1979) or ``benjamini_hochberg`` (1995), in their order."""
     if not values:
         return []
-    return (_holm if method == "holm" else _benjamini_hochberg)(np.asarray(values, dtype=float)).tolist()
+    correct = _holm if method == "holm" else _benjamini_hochberg
+    return [float(value) for value in correct(np.asarray(values, dtype=float))]
 
 
 def _holm(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -118,7 +118,7 @@ def _area(positive: Array, negative: Array) -> Array:
 
 
 def _rates(lines: Array, starts: Mapping[str, int]) -> dict[str, Array]:
-    found = {}
+    found: dict[str, Array] = {}
     negatives, positives = lines.sum(axis=2).T
     for level, start in starts.items():
         false, true = lines[:, :, start:].sum(axis=2).T

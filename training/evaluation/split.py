@@ -57,9 +57,19 @@ class Split:
         def of(values: list[str]) -> list[str]:
             return [values[row] for row in kept]
 
-        lists = (self.texts, self.sources, self.groups, self.case_ids, self.functionalities, self.families)
-        numbers = (array[list(kept)] for array in (self.target, self.mask, self.weight))
-        return Split(*map(of, lists), of(self.target_groups), *numbers)
+        rows = list(kept)
+        return Split(
+            of(self.texts),
+            of(self.sources),
+            of(self.groups),
+            of(self.case_ids),
+            of(self.functionalities),
+            of(self.families),
+            of(self.target_groups),
+            self.target[rows],
+            self.mask[rows],
+            self.weight[rows],
+        )
 
     def rows(self, key: str, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> Rows:
         """The rows ``chosen`` (n,) as seen by ``key``."""

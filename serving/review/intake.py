@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from serving.bundle.errors import Conflict, InputError
+from serving.priority import Standing
 
 from . import reporters
 from .bodies import NewCase
@@ -91,9 +92,7 @@ def _insert(connection: Connection, rows: list[dict[str, Any]]) -> set[str]:
     return {row["external_id"] for row in rows if row["id"] in stored}
 
 
-def _standings(
-    connection: Connection, rules: Rules, new: Iterable[NewCase], now: datetime
-) -> dict[str, reporters.Standing]:
+def _standings(connection: Connection, rules: Rules, new: Iterable[NewCase], now: datetime) -> dict[str, Standing]:
     """What is known of the reporter of each new case, by external id."""
     people = {case.external_id: _reporter_and_author(rules.secret, case) for case in new}
     found = reporters.standings(connection, rules, people.values(), now)
@@ -105,9 +104,7 @@ def _reporter_and_author(secret: bytes, case: NewCase) -> tuple[str | None, str 
     return reporter, keyed_or_none(secret, "person", case.author_id)
 
 
-def _row(
-    rules: Rules, case: NewCase, source: Source, digest: str, standing: reporters.Standing, now: datetime
-) -> dict[str, Any]:
+def _row(rules: Rules, case: NewCase, source: Source, digest: str, standing: Standing, now: datetime) -> dict[str, Any]:
     case_id = new_id(now)
     body = {"digest": digest, "text": keyed(rules.secret, "text", case.text), "key_kind": str(source.kind)}
     event = link(
@@ -166,7 +163,7 @@ def _content(secret: bytes, case: NewCase) -> dict[str, Any]:
     }
 
 
-def _placed(rules: Rules, case: NewCase, source: Source, standing: reporters.Standing, now: datetime) -> dict[str, Any]:
+def _placed(rules: Rules, case: NewCase, source: Source, standing: Standing, now: datetime) -> dict[str, Any]:
     try:
         return place(rules, facts_of_new(case, source, now, standing), None, None)
     except InputError as error:

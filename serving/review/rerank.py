@@ -8,8 +8,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
+
+from serving.priority import Standing
 
 from . import known, reporters
 from .database import reading, writing
@@ -77,12 +80,12 @@ def _place(connection: Connection, rules: Rules, ids: Sequence[str], now: dateti
     rows = connection.execute(query).all()
     standings = reporters.of_stored(connection, rules, rows, now)
     changes = [_changes(rules, row, standings) for row in rows]
-    values = {name: bindparam(f"new_{name}") for name in (*_PLACED, "fingerprint")}
+    values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in (*_PLACED, "fingerprint")}
     if changes:
         connection.execute(update(cases).where(cases.c.id == bindparam("which")).values(**values), changes)
 
 
-def _changes(rules: Rules, row: StoredRow, standings: dict[str, reporters.Standing]) -> dict[str, object]:
+def _changes(rules: Rules, row: StoredRow, standings: dict[str, Standing]) -> dict[str, object]:
     placed = place_again(rules, row, facts_of_stored(row, standing=standings[row.id]))
     print_ = row.fingerprint or (known.fingerprint(rules.secret, row.text) if row.text else None)
     return {"which": row.id, "new_fingerprint": print_} | {f"new_{name}": placed[name] for name in _PLACED}

@@ -26,6 +26,8 @@ ROUTES = [
     ("POST", "/v1/cases/x/escalate"),
     ("POST", "/v1/cases/x/appeal"),
     ("POST", "/v1/cases/x/heartbeat"),
+    ("POST", "/v1/cases/x/skip"),
+    ("POST", "/v1/cases/x/undo"),
     ("POST", "/v1/queue/claim"),
     ("GET", "/v1/stats"),
     ("GET", "/v1/openapi.json"),

@@ -32,7 +32,14 @@ def test_data_folders_hold_no_python(tracked: list[str]) -> None:
 
 
 def test_no_data_file_of_others_is_tracked(tracked: list[str]) -> None:
-    assert [name for name in tracked if re.search(r"\.(csv|tsv|xlsx|parquet|zip|pkl)$", name)] == []
+    data = [name for name in tracked if re.search(r"\.(csv|tsv|xlsx|parquet|zip|pkl)$", name)]
+    assert {str(Path(name).parent) for name in data} <= {"datasets/second_reading"}
+
+
+def test_our_annotations_hold_row_keys_and_labels_alone(root: Path) -> None:
+    for path in (root / "datasets" / "second_reading").glob("*.csv"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            assert re.fullmatch(r"[\w-]{1,20},[a-z_. ]*,[a-z_. ]*", line), path.name
 
 
 def test_hugging_face_datasets_is_not_shadowed(root: Path) -> None:

@@ -106,7 +106,7 @@ def test_an_analyst_signs_in_reveals_claims_and_decides(house, page):
     page.get_by_text("vous est réservé jusqu’à").wait_for()
     page.get_by_label("Provocation directe").check()
     page.get_by_text("Ajouter une note").click()
-    page.get_by_label("Note").fill("transmis")
+    page.locator("#note").fill("transmis")
     page.get_by_role("button", name="Transmission à PHAROS").click()
     page.get_by_text("Décision enregistrée.").wait_for()
     assert page.locator("table.file tbody tr").count() == 1
@@ -182,7 +182,7 @@ def test_two_keys_decide_once_the_text_has_been_seen_and_never_while_writing(hou
     page.keyboard.press("1")
     page.keyboard.press("t")
     page.locator("#annonces", has_text="Révélez d’abord le texte").wait_for(state="attached")
-    assert house.queue.stats().states == {"claimed": 1}
+    assert house.queue.stats().states["claimed"] == 1
     page.keyboard.press("?")
     page.get_by_role("dialog", name="Raccourcis du clavier").wait_for()
     page.keyboard.press("Escape")
@@ -190,8 +190,8 @@ def test_two_keys_decide_once_the_text_has_been_seen_and_never_while_writing(hou
     page.locator("blockquote.texte[data-lu]").wait_for()
     page.keyboard.press("o")
     page.keyboard.press("Enter")
-    page.get_by_label("Note").fill("")
-    page.get_by_label("Note").press_sequentially("1t")
+    page.locator("#note").fill("")
+    page.locator("#note").press_sequentially("1t")
     assert not page.locator("#decision input[type=radio]:checked").count()
     page.get_by_role("heading", name="Décider").click()
     # The digits of an AZERTY row type other signs: keys count by their place.

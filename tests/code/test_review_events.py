@@ -110,7 +110,7 @@ class TestSeals:
 
     def test_a_whole_case_that_vanishes_shows(self, queue, engine, worked):
         queue.seal()
-        for table, column in (("events", "case_id"), ("decisions", "case_id"), ("cases", "id")):
+        for table, column in (("bands", "case_id"), ("events", "case_id"), ("decisions", "case_id"), ("cases", "id")):
             run(engine, f"DELETE FROM {table} WHERE {column} = :id", id=worked[1])
         bad = queue.verify_chain().first_bad
         assert (bad.number, bad.reason) == (2, "the sealed event at position 2 is gone")

@@ -21,7 +21,8 @@ def done(root, tmp_path_factory):
     place = tmp_path_factory.mktemp("place")
     table = recipe_table(root)
     table["data"] |= {"sources": [], "own_cases": True, "instances_per_case": 1, "weights": {}}
-    del table["data"]["ordinary"]
+    for section in ("ordinary", "mentions", "second_reading"):
+        del table["data"][section]
     table["training"] |= {"epochs": 2.0, "max_tokens": 32}
     (place / "recipe.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
     settings = dataclasses.replace(Settings.from_env(), cache=place / "cache", configs=root / "configs")

@@ -189,7 +189,6 @@ def test_two_keys_decide_once_the_text_has_been_seen_and_never_while_writing(hou
     page.keyboard.press("v")
     page.locator("blockquote.texte[data-lu]").wait_for()
     page.keyboard.press("o")
-    page.keyboard.press("Enter")
     page.locator("#note").fill("")
     page.locator("#note").press_sequentially("1t")
     assert not page.locator("#decision input[type=radio]:checked").count()

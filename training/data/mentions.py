@@ -18,17 +18,15 @@ from typing import Annotated
 
 from pydantic import Field
 
-from serving.bundle import FAMILIES, prepare
+from serving.bundle import prepare
 from serving.bundle.config import Frozen
 from training.corpus import passages, registers, reserved
 
 from .examples import Example
 from .lexicon import Lexicon
-from .ordinary import CORPUS
+from .ordinary import CORPUS, PRESUMED
 from .truth import presumed_negative
 
-#: ``contexte_protege`` is left unknown: a debate may report hatred in order to answer it.
-_LABELS = (*FAMILIES, "toxicite", "vulgarite")
 _SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n")
 _SHORTEST, _LONGEST = 25, 280
 #: Share of the nouns written without a capital, as people do.
@@ -61,14 +59,15 @@ def mention_examples(section: MentionsSection, folder: Path | None, lexicon: Lex
     Raises:
         ConfigError: no folder is set, or it lacks a register.
     """
-    truth = presumed_negative(_LABELS, section.presumption, section.weight)
+    truth = presumed_negative(PRESUMED, section.presumption, section.weight)
     forms = _forms(lexicon)
-    return [
-        Example(text, CORPUS, row, row, truth, register=name)
-        for name, path in registers(folder, section.sentences, "data.mentions").items()
-        for number, text in enumerate(_drawn(path, section.sentences[name], forms, Random(f"{seed}:mentions:{name}")))
-        if (row := f"{CORPUS}/mention/{name}/{number}")
-    ]
+    examples = []
+    for name, path in registers(folder, section.sentences, "data.mentions").items():
+        drawn = _drawn(path, section.sentences[name], forms, Random(f"{seed}:mentions:{name}"))
+        for number, text in enumerate(drawn):
+            row = f"{CORPUS}/mention/{name}/{number}"
+            examples.append(Example(text, CORPUS, row, row, truth, register=name))
+    return examples
 
 
 def _forms(lexicon: Lexicon) -> dict[str, _Form]:

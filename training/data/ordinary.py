@@ -26,8 +26,8 @@ from .truth import presumed_negative
 CORPUS = "corpus"
 CORPUS_CLASS = "open"
 CORPUS_LICENCE = "public domain, CC0, CC BY, CC BY-SA and Licence Ouverte, by register (docs/data.md)"
-#: ``contexte_protege`` is left unknown: a novel or a debate may well quote hatred in order to denounce it.
-_LABELS = (*FAMILIES, "toxicite", "vulgarite")
+#: What is presumed absent. ``contexte_protege`` is left unknown: a novel or a debate may quote hatred to denounce it.
+PRESUMED = (*FAMILIES, "toxicite", "vulgarite")
 #: Excerpts passed over between two that are kept, so that one book does not fill a register.
 _STRIDE = 7
 
@@ -47,7 +47,7 @@ def ordinary_examples(section: OrdinarySection, folder: Path | None, seed: int) 
     Raises:
         ConfigError: no folder is set, or it lacks a register.
     """
-    truth = presumed_negative(_LABELS, section.presumption)
+    truth = presumed_negative(PRESUMED, section.presumption)
     return [
         Example(text, CORPUS, f"{CORPUS}/{name}/{number}", f"{CORPUS}/{name}/{number}", truth, register=name)
         for name, path in registers(folder, section.excerpts, "data.ordinary").items()

@@ -54,6 +54,19 @@ def make_twins(folder: Path, root: Path) -> Settings:
     )
 
 
+def data_table(**keys: object) -> dict[str, object]:
+    """A ``[data]`` section without its optional parts, ``keys`` in place of its own."""
+    plain: dict[str, object] = {
+        "sources": ("ftr",),
+        "own_cases": False,
+        "instances_per_case": 1,
+        "validation_share": 0.25,
+        "near_duplicate": 0.7,
+        "temperature": 1.0,
+    }
+    return plain | keys
+
+
 REGISTERS = ("short", "dialogue", "ugc", "mixed", "parl", "tech", "admin", "encyc", "essay", "lit")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from source_twins import make_twins
+from source_twins import data_table, make_twins
 
 from serving.bundle import OUTPUT_KEYS, ConfigError
 from serving.settings import Settings
@@ -90,16 +90,8 @@ def test_prepared_tables_learn_from_them_in_training_alone(tmp_path: Path, root:
             "VIGIE_STATE": str(tmp_path / "state"),
         }
     )
-    table = {
-        "sources": ("ftr",),
-        "own_cases": True,
-        "instances_per_case": 2,
-        "validation_share": 0.25,
-        "near_duplicate": 0.95,
-        "temperature": 1.0,
-        "mentions": {"sentences": {"parl": 40}, "presumption": 0.5, "weight": 1.0},
-        "weights": {"corpus": 0.5},
-    }
+    mentions = {"sentences": {"parl": 40}, "presumption": 0.5, "weight": 1.0}
+    table = data_table(own_cases=True, near_duplicate=0.95, mentions=mentions, weights={"corpus": 0.5})
     prepared = prepare(DataRecipe.model_validate(table), settings, licence_classes=("open",), seed=13)
     assert Counter(prepared.tables["train"]["source"])["corpus"] > 0
     assert not {"corpus"} & {*prepared.tables["validation"]["source"], *prepared.tables["test"]["source"]}
@@ -111,14 +103,6 @@ def test_what_is_missing_is_said(tmp_path: Path, lexicon: Lexicon) -> None:
         mention_examples(section(), None, lexicon, seed=13)
     with pytest.raises(ConfigError, match=r"no parl\.txt\.xz"):
         mention_examples(section(), tmp_path, lexicon, seed=13)
-    table = {
-        "sources": ("ftr",),
-        "own_cases": False,
-        "instances_per_case": 1,
-        "validation_share": 0.25,
-        "near_duplicate": 0.7,
-        "temperature": 1.0,
-        "mentions": {"sentences": {"parl": 40}, "presumption": 0.5, "weight": 1.0},
-    }
+    table = data_table(mentions={"sentences": {"parl": 40}, "presumption": 0.5, "weight": 1.0})
     with pytest.raises(ValueError, match="set own_cases"):
         DataRecipe.model_validate(table)

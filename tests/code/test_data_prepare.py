@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from source_twins import make_twins
+from source_twins import data_table, make_twins
 
 from serving.bundle import OUTPUT_KEYS, ConfigError, InputError, Unavailable
 from serving.bundle import prepare as prepare_text
@@ -26,15 +26,8 @@ COLUMNS = {
 
 
 def recipe(**keys: object) -> DataRecipe:
-    table: dict[str, object] = {
-        "sources": ("ftr", "mlma", "jigsaw_fr", "safety_fr"),
-        "own_cases": True,
-        "instances_per_case": 6,
-        "validation_share": 0.25,
-        "near_duplicate": 0.7,
-        "temperature": 1.0,
-    }
-    return DataRecipe.model_validate(table | keys)
+    whole = {"sources": ("ftr", "mlma", "jigsaw_fr", "safety_fr"), "own_cases": True, "instances_per_case": 6}
+    return DataRecipe.model_validate(data_table(**(whole | keys)))
 
 
 @pytest.fixture(scope="module")

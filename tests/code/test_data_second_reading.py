@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from source_twins import make_twins
+from source_twins import data_table, make_twins
 
 from serving.bundle import OUTPUT_KEYS, ConfigError
 from serving.settings import Settings
@@ -117,15 +117,7 @@ def test_a_wrong_file_is_refused_by_line(tmp_path: Path, content: str | None, sa
 def test_prepared_tables_hold_the_reading_and_follow_it(settings: Settings) -> None:
     read = learnt(settings, "ftr")[:3]
     folder = settings.datasets / FOLDER
-    table = {
-        "sources": ("ftr",),
-        "own_cases": False,
-        "instances_per_case": 1,
-        "validation_share": 0.25,
-        "near_duplicate": 0.7,
-        "temperature": 1.0,
-        "second_reading": {"weight": 1.0, "contested": {"ftr": 0.0}},
-    }
+    table = data_table(second_reading={"weight": 1.0, "contested": {"ftr": 0.0}})
     seen = {}
     for label in ("harcelement.injure", "vulgarite"):
         lines = [f"{key_of(example)},{label},haine" for example in read]
@@ -138,14 +130,6 @@ def test_prepared_tables_hold_the_reading_and_follow_it(settings: Settings) -> N
 
 
 def test_the_recipe_names_sources_that_it_reads() -> None:
-    table = {
-        "sources": ("ftr",),
-        "own_cases": False,
-        "instances_per_case": 1,
-        "validation_share": 0.25,
-        "near_duplicate": 0.7,
-        "temperature": 1.0,
-        "second_reading": {"weight": 1.0, "contested": {"mlma": 0.0}},
-    }
+    table = data_table(second_reading={"weight": 1.0, "contested": {"mlma": 0.0}})
     with pytest.raises(ValueError, match=r"second_reading names 'mlma'"):
         DataRecipe.model_validate(table)

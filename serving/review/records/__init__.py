@@ -1,0 +1,57 @@
+"""What the queue answers with: frozen records, and the words they use. Knows nothing of SQL, HTTP or models."""
+
+from .cases import (
+    Bulk,
+    Case,
+    CaseRow,
+    Changes,
+    Decision,
+    Event,
+    Feedback,
+    Likeness,
+    Note,
+    Received,
+    StoredPost,
+    no_case,
+)
+from .figures import Agreement, BadEvent, ChainReport, Exposure, ExposureReport, GoldenReport, Pace, PolicyChange, Stats
+from .people import Account, Key, Quota, Session, Source
+from .words import JUDGED, READERS, SENIORS, WAITING_STATES, EventKind, KeyKind, Role, SkipReason, State
+
+__all__ = [
+    "JUDGED",
+    "READERS",
+    "SENIORS",
+    "WAITING_STATES",
+    "Account",
+    "Agreement",
+    "BadEvent",
+    "Bulk",
+    "Case",
+    "CaseRow",
+    "ChainReport",
+    "Changes",
+    "Decision",
+    "Event",
+    "EventKind",
+    "Exposure",
+    "ExposureReport",
+    "Feedback",
+    "GoldenReport",
+    "Key",
+    "KeyKind",
+    "Likeness",
+    "Note",
+    "Pace",
+    "PolicyChange",
+    "Quota",
+    "Received",
+    "Role",
+    "Session",
+    "SkipReason",
+    "Source",
+    "State",
+    "Stats",
+    "StoredPost",
+    "no_case",
+]

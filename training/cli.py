@@ -332,10 +332,10 @@ def audit(
     from serving.bundle import open_bundle
 
     sealed, settings = open_bundle(bundle), Settings.from_env()  # a wrong folder is told before anything heavy loads
+    from training.audit.pages.terminal import show_audit
     from training.audit.rows import Columns
     from training.audit.run import HTML, Asked
     from training.audit.run import audit as audit_run
-    from training.audit.tables import show_audit
 
     columns = Columns(text_column, _pairs(label_columns), _names(group_columns), unit_column, id_column)
     folder = out_dir or Path("runs/audit") / sealed.id.rpartition(":")[2][:12]

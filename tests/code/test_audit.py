@@ -18,12 +18,12 @@ from training.audit import run as audit_run
 from training.audit.audit import Materials, audit_bundle
 from training.audit.config import Bound, load_audit_config
 from training.audit.gate import check_gate, outcomes
-from training.audit.mentions import Mentions
+from training.audit.groups.mentions import Mentions
+from training.audit.pages.page import render
 from training.audit.records import read_audit
-from training.audit.report import render
 from training.audit.rows import Columns, own_rows, read_rows
 from training.audit.run import Asked, gate_of
-from training.audit.tokens import variant_sets
+from training.audit.variants.sets import variant_sets
 from training.data.cases import load_cases
 from training.data.lexicon import load_lexicon
 from training.tracking import fetch_audit, promote, tracked

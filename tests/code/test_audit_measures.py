@@ -9,10 +9,10 @@ from sklearn.metrics import roc_auc_score
 from serving.bundle import Label, OperatingPoint
 from serving.bundle.manifest import Calibration
 from training.audit.config import AuditSection
-from training.audit.mistakes import gravest, masked
-from training.audit.multiplicity import adjusted, two_sided
+from training.audit.errors.mistakes import gravest, masked
+from training.audit.groups.multiplicity import adjusted, two_sided
+from training.audit.groups.subgroups import audit_column
 from training.audit.rows import AuditRows, crossed
-from training.audit.subgroups import audit_column
 from training.evaluation.measure import Scored
 
 SECTION = AuditSection(

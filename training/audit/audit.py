@@ -31,13 +31,13 @@ from training.evaluation.robustness import robustness
 from training.evaluation.suites import HATECHECK_TITLES, read_hatecheck
 
 from .config import AuditSection
-from .counterfactual import judge_variants
+from .errors.mistakes import gravest
 from .functional import judge_cases
-from .mistakes import gravest
+from .groups.subgroups import audit_column
 from .records import Audit, Counterfactual, Functional, Mistake, Table
 from .rows import AuditRows, crossed, sampled
-from .subgroups import audit_column
-from .tokens import variant_sets
+from .variants.sets import variant_sets
+from .variants.shifts import judge_variants
 
 log = logging.getLogger(__name__)
 

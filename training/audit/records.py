@@ -167,7 +167,7 @@ class Audit(Frozen):
 
     def figures(self) -> Figures:
         """Every figure that a gate may name, and that an experiment tracker logs."""
-        from .headline import headline
+        from .summary import headline
 
         return headline(self)
 

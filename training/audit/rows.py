@@ -21,7 +21,7 @@ from serving.bundle.errors import nearest
 from training.evaluation.metrics import Array
 from training.evaluation.split import Split
 
-from .mentions import Mentions
+from .groups.mentions import Mentions
 
 #: Column of the groups named in the text, always there.
 MENTION = "mention"

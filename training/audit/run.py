@@ -19,9 +19,9 @@ from training.tracking import fetch_audit, file_audit
 from .audit import Materials, audit_bundle
 from .config import AuditConfig, load_audit_config
 from .gate import check_gate, outcomes
-from .mentions import Mentions
+from .groups.mentions import Mentions
+from .pages.page import write_report
 from .records import Audit, BoundOutcome, read_audit
-from .report import write_report
 from .rows import AuditRows, Columns, own_rows, read_rows
 
 CONFIG, JSON, HTML = "audit.toml", "audit.json", "audit.html"

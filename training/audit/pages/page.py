@@ -6,12 +6,12 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from training.audit.records import Audit, BoundOutcome, GroupFigures, Table
 from training.evaluation.report import number, plain, rate
 from training.evaluation.tables import LEVEL_TITLES, figure, percent, signed
 
 from . import figures
 from .figures import AREA_TITLES, RATE_TITLES
-from .records import Audit, BoundOutcome, GroupFigures, Table
 
 DIFFERENCE_TITLES = AREA_TITLES | {"bias": "Calibration"} | RATE_TITLES
 METRIC_TITLES = RATE_TITLES | {"equalized_odds": "Égalité des chances (equalized odds)"}
@@ -28,7 +28,7 @@ def write_report(audit: Audit, gate: tuple[BoundOutcome, ...], path: Path) -> Pa
 def render(audit: Audit, gate: tuple[BoundOutcome, ...]) -> str:
     """The page as a string; every value is escaped."""
     environment = Environment(
-        loader=PackageLoader("training.audit"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=PackageLoader("training.audit.pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.filters |= {
         "figure": figure, "percent": percent, "plain": plain, "signed": signed, "number": number, "rate": rate,

@@ -12,17 +12,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from serving.bundle import Interval
+from training.audit.config import AuditSection
+from training.audit.records import GroupFigures, Table
+from training.audit.rows import CROSS, AuditRows, Members
 from training.evaluation.bootstrap import wilson
 from training.evaluation.measure import Scored
 from training.evaluation.metrics import Array
 from training.evaluation.records import Figures
 
-from .config import AuditSection
+from .equality import gaps
 from .histograms import Histograms, histograms
 from .multiplicity import adjusted, two_sided
-from .parity import gaps
-from .records import GroupFigures, Table
-from .rows import CROSS, AuditRows, Members
 
 AREAS = ("subgroup_auc", "bpsn_auc", "bnsp_auc")
 _COARSE = 10

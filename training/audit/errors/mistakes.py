@@ -7,10 +7,9 @@ import re
 import numpy as np
 
 from serving.bundle import words
+from training.audit.records import Mistake
+from training.audit.rows import AuditRows
 from training.evaluation.measure import Scored
-
-from .records import Mistake
-from .rows import AuditRows
 
 #: Characters shown of a text, hidden or not.
 _SHOWN = 200

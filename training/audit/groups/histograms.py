@@ -12,9 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from training.audit.rows import Members
 from training.evaluation.metrics import Array
-
-from .rows import Members
 
 #: Bins of score: scores fall in equal-mass bins when more distinct ones exist; an AUC moves by less than 1/1000.
 BINS = 512

@@ -10,9 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from serving.bundle import Interval
+from training.audit.records import Counterfactual, Functional, GroupFigures, Table
 from training.evaluation.figures import BASELINE, HARMFUL, HARMLESS, INK, MODEL, STYLE, data_uri
-
-from .records import Counterfactual, Functional, GroupFigures, Table
 
 AREA_TITLES = {"subgroup_auc": "AUC dans le groupe", "bpsn_auc": "BPSN", "bnsp_auc": "BNSP"}
 RATE_TITLES = {"tpr": "Nuisibles signalés", "fpr": "Inoffensifs signalés", "selection": "Part signalée"}

@@ -12,11 +12,10 @@ import numpy as np
 from fairlearn.metrics import MetricFrame, false_positive_rate, selection_rate, true_positive_rate
 
 from serving.bundle import Interval
+from training.audit.config import AuditSection
+from training.audit.records import Gap
 from training.evaluation.bootstrap import recentred
 from training.evaluation.metrics import Array
-
-from .config import AuditSection
-from .records import Gap
 
 if TYPE_CHECKING:
     from .subgroups import Measured, Part

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from serving.bundle import Interval
+from training.audit.config import AuditSection
+from training.audit.groups.multiplicity import adjusted, two_sided
+from training.audit.records import Counterfactual, ValueFigures
 from training.evaluation.measure import Scored, flag_threshold, flagged
 from training.evaluation.metrics import Array
 
-from .config import AuditSection
-from .multiplicity import adjusted, two_sided
-from .records import Counterfactual, ValueFigures
-from .tokens import Variant, VariantSet
+from .sets import Variant, VariantSet
 
 
 def judge_variants(found: VariantSet, key: str, scored: Scored, section: AuditSection) -> Counterfactual | None:

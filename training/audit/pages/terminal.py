@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from training.audit.records import Audit, BoundOutcome
 from training.evaluation.tables import figure, signed
 
-from .records import Audit, BoundOutcome
-from .report import told
+from .page import told
 
 #: Differences shown in the terminal; the report has them all.
 _SHOWN = 15

@@ -90,7 +90,7 @@ def test_it_is_written_and_read_back_without_text(measured, tmp_path):
     stored = path.read_text(encoding="utf-8")
     assert not any(text in stored for text in PASSAGES)
     (tmp_path / "other.json").write_text("{}", encoding="utf-8")
-    for name, said in (("other.json", "not a measurement"), ("absent.json", "not readable")):
+    for name, said in (("other.json", "not a file of vigie-train measure"), ("absent.json", "not readable")):
         with pytest.raises(InputError, match=said):
             read_measurement(tmp_path / name)
 

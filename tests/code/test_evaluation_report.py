@@ -14,7 +14,7 @@ from serving.bundle import Interval, open_bundle
 from training.evaluation import Evaluation, evaluate
 from training.evaluation.records import Histogram
 from training.evaluation.report import headline, mark, render, standing
-from training.evaluation.tables import figure, percent, signed
+from training.wording import figure, percent, signed
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from serving.bundle import InputError, Interval
+from serving.bundle import Interval
 from serving.bundle.config import Frozen
-from training.evaluation.records import Figures, Harmless, Obfuscated, SuiteResult
+from training.evaluation.records import Figures, Harmless, Obfuscated, SuiteResult, read_json
 
 
 class GroupFigures(Frozen):
@@ -178,9 +178,4 @@ def read_audit(path: Path) -> Audit:
     Raises:
         InputError: the file is missing or is not one.
     """
-    try:
-        return Audit.model_validate_json(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: not readable: {error.strerror}; give the audit.json of vigie-train audit") from None
-    except (ValidationError, UnicodeDecodeError):
-        raise InputError(f"{path}: not an audit; give the audit.json of vigie-train audit") from None
+    return read_json(Audit, path, "an audit.json of vigie-train audit")

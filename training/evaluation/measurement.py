@@ -10,9 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from serving.bundle import Bundle, InputError
+from serving.bundle import Bundle
 from serving.bundle.config import Frozen
 from serving.settings import Settings
 from training.data.cases import load_cases
@@ -24,7 +22,7 @@ from .harmless import corpus_texts, judge_harmless, tally_rows
 from .judges import Hearing, hearing
 from .neutral import HONEST_TITLES, group_titles, held_out_texts, honest_file, honest_texts, own_texts
 from .own import titles
-from .records import Evaluation, Harmless, Obfuscated
+from .records import Evaluation, Harmless, Obfuscated, read_json
 from .robustness import robustness
 
 log = logging.getLogger(__name__)
@@ -144,9 +142,4 @@ def read_measurement(path: Path) -> Measurement:
     Raises:
         InputError: the file is missing or is not one.
     """
-    try:
-        return Measurement.model_validate_json(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: not readable: {error.strerror}; give a file of vigie-train measure") from None
-    except (ValidationError, UnicodeDecodeError):
-        raise InputError(f"{path}: not a measurement; give a file of vigie-train measure") from None
+    return read_json(Measurement, path, "a file of vigie-train measure")

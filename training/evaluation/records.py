@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
-from serving.bundle import OUTPUT_KEYS, DatasetRecord, Interval
+from serving.bundle import OUTPUT_KEYS, DatasetRecord, InputError, Interval
 from serving.bundle.config import Frozen
+
+Record = TypeVar("Record", bound=Frozen)
 
 #: Name -> figure with interval. Names: auc, average_precision, brier, brier_skill, ece, slope, the last four again at
 #: one positive in two as "balanced.<metric>", and "<level>.<metric>" for precision, recall, f1, fpr and review_rate.
@@ -239,3 +242,17 @@ def write_json(record: Frozen, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return path
+
+
+def read_json(kind: type[Record], path: Path, expected: str) -> Record:
+    """A record of this kind, as ``write_json`` wrote it; ``expected`` says which file to give.
+
+    Raises:
+        InputError: the file is missing or is not one.
+    """
+    try:
+        return kind.model_validate_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: not readable: {error.strerror}; give {expected}") from None
+    except (ValidationError, UnicodeDecodeError):
+        raise InputError(f"{path}: not {expected}") from None

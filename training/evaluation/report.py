@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from serving.bundle import LEVELED, Interval
+from training.pages import render_page, write_page
 
 from . import figures
 from .records import Evaluation, LabelEvaluation
-from .tables import LEVEL_TITLES, figure, percent, signed
+from .tables import LEVEL_TITLES
 
 #: Difference is told as such only when its interval leaves out zero.
 _BETTER, _WORSE, _EVEN = "mieux", "moins bien", "indécidable"
@@ -20,28 +18,15 @@ _BETTER, _WORSE, _EVEN = "mieux", "moins bien", "indécidable"
 
 def write_report(evaluation: Evaluation, path: Path) -> Path:
     """Write the page."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render(evaluation), encoding="utf-8")
-    return path
+    return write_page(render(evaluation), path)
 
 
 def render(evaluation: Evaluation) -> str:
     """The page as a string; every value is escaped."""
-    environment = Environment(
-        loader=PackageLoader("training.evaluation"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    environment.filters.update(
-        figure=figure,
-        percent=percent,
-        plain=plain,
-        signed=signed,
-        standing=standing,
-        number=number,
-        rate=rate,
-        points=points,
-        mark=mark,
-    )
-    return environment.get_template("report.html").render(
+    return render_page(
+        "training.evaluation",
+        "report.html",
+        {"standing": standing, "points": points, "mark": mark},
         e=evaluation,
         headline=headline(evaluation),
         families={label.key: label.title for label in evaluation.labels},
@@ -80,21 +65,6 @@ def standing(difference: Interval | None) -> str:
 def mark(difference: Interval | None) -> str:
     """CSS class of ``standing``."""
     return {_BETTER: "better", _WORSE: "worse", _EVEN: "even"}[standing(difference)]
-
-
-def plain(found: Interval | None) -> str:
-    """The value alone, ``0,82``, or a dash."""
-    return "–" if found is None else f"{found.value:.2f}".replace(".", ",")
-
-
-def number(value: float) -> Markup:
-    """A count with thin spaces between thousands."""
-    return Markup(f"{value:,.0f}".replace(",", "&#8239;"))  # noqa: S704 digits only
-
-
-def rate(value: float) -> str:
-    """A share as ``12,5 %``."""
-    return f"{100 * value:.1f} %".replace(".", ",")
 
 
 def points(label: LabelEvaluation) -> list[dict[str, Any]]:

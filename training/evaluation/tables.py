@@ -6,34 +6,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from serving.bundle import Interval
+from training.wording import figure, percent, signed
 
 from .records import Evaluation, SuiteResult
 
 LEVEL_TITLES = {"tres_probable": "très probable", "probable": "probable", "possible": "possible"}
-
-
-def percent(found: Interval | None) -> str:
-    """``82 % [78–86]``, or a dash."""
-    if found is None:
-        return "–"
-    return f"{100 * found.value:.0f} % [{100 * found.low:.0f}–{100 * found.high:.0f}]"
-
-
-def figure(found: Interval | None) -> str:
-    """``0,82 [0,78–0,86]``, or a dash."""
-    if found is None:
-        return "–"
-    dash = "–" if found.low >= 0 else " ; "
-    return f"{found.value:.2f} [{found.low:.2f}{dash}{found.high:.2f}]".replace(".", ",").replace("-", "−")
-
-
-def signed(difference: Interval | None) -> str:
-    """``+0,04 [+0,01 ; +0,07]``, or a dash."""
-    if difference is None:
-        return "–"
-    low, value, high = (f"{number:+.2f}" for number in (difference.low, difference.value, difference.high))
-    return f"{value} [{low} ; {high}]".replace(".", ",").replace("-", "−")
 
 
 def show_suite(result: SuiteResult, console: Console) -> None:

@@ -1,1 +1,1 @@
-"""Groups against the other rows: AUCs, equality gaps, calibration, intervals, corrections. Knows no sentence of ours."""
+"""Groups against the other rows: AUCs, equality gaps, calibration, intervals, corrections. Knows no sentence."""

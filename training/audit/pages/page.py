@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from training.audit.records import Audit, BoundOutcome, GroupFigures, Table
-from training.evaluation.report import number, plain, rate
-from training.evaluation.tables import LEVEL_TITLES, figure, percent, signed
+from training.evaluation.tables import LEVEL_TITLES
+from training.pages import render_page, write_page
 
 from . import figures
 from .figures import AREA_TITLES, RATE_TITLES
@@ -20,21 +18,15 @@ CORRECTIONS = {"holm": "Holm", "benjamini_hochberg": "Benjamini et Hochberg"}
 
 def write_report(audit: Audit, gate: tuple[BoundOutcome, ...], path: Path) -> Path:
     """Write the page."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render(audit, gate), encoding="utf-8")
-    return path
+    return write_page(render(audit, gate), path)
 
 
 def render(audit: Audit, gate: tuple[BoundOutcome, ...]) -> str:
     """The page as a string; every value is escaped."""
-    environment = Environment(
-        loader=PackageLoader("training.audit.pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    environment.filters |= {
-        "figure": figure, "percent": percent, "plain": plain, "signed": signed, "number": number, "rate": rate,
-        "worst": worst, "told": told,
-    }  # fmt: skip
-    return environment.get_template("audit.html").render(
+    return render_page(
+        "training.audit.pages",
+        "audit.html",
+        {"worst": worst, "told": told},
         a=audit,
         gate=gate,
         figures=figures,

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from training.audit.records import Audit, BoundOutcome
-from training.evaluation.tables import figure, signed
+from training.wording import figure, signed
 
 from .page import told
 

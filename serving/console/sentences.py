@@ -15,6 +15,9 @@ _BY_CODE = {
     "wrong_password": "Le mot de passe actuel n’est pas le bon, ou le compte est bloqué quelques minutes.",
     "bad_password": "Ce mot de passe est trop court ou trop long : choisissez-en un d’au moins douze caractères.",
     "cannot_undo": "Cette décision ne peut plus être annulée : le délai est passé, ou le dossier a changé depuis.",
+    "not_open_to_you": "Ce dossier n’attend plus, ou vous y avez déjà pris part : laissez-le à quelqu’un d’autre.",
+    "not_open_to_them": "Cette personne a déjà jugé ce dossier, ou il attend un référent : choisissez quelqu’un d’autre.",
+    "enough_today": "Ce texte est grave et vous en avez lu assez aujourd’hui : laissez-le à quelqu’un d’autre.",
     "bad_day": "Écrivez les jours sous la forme 2026-03-02.",
     "csrf": "La page a expiré. Rechargez-la, puis recommencez.",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from serving.bundle import FAMILIES, LEVELS, at_least, family_of
 from serving.priority import LEVEL_WORDS as LEVEL_WORDS
@@ -64,6 +64,12 @@ ROLE_WORDS = {
     "admin": "administrateur",
 }
 
+_DAYS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
+_MONTHS = (
+    *("janvier", "février", "mars", "avril", "mai", "juin"),
+    *("juillet", "août", "septembre", "octobre", "novembre", "décembre"),
+)
+
 #: Floors of severity (taxonomy, 0 to 10) and their words, gravest first.
 SEVERITIES = ((9.0, "extrême"), (7.0, "très élevée"), (5.0, "élevée"), (3.0, "moyenne"), (0.0, "faible"))
 
@@ -94,6 +100,11 @@ def number(value: int) -> str:
     return f"{value:,}".replace(",", THIN)
 
 
+def decimal(value: float) -> str:
+    """A number with two decimals, the comma and the minus sign of French."""
+    return f"{value:.2f}".replace(".", ",").replace("-", "−")
+
+
 def percent(share: float) -> str:
     """A share as a whole percentage; never rounded up to certainty."""
     return f"{min(round(share * 100), 99)}{NBSP}%" if share < 1 else f"100{NBSP}%"
@@ -111,6 +122,12 @@ def span_words(span: timedelta) -> str:
         return f"{hours}{NBSP}h{NBSP}{minutes:02}" if minutes else f"{hours}{NBSP}h"
     days, hours = divmod(hours, 24)
     return f"{days}{NBSP}j{NBSP}{hours}{NBSP}h" if hours and days < 7 else f"{days}{NBSP}j"
+
+
+def day_words(day: date) -> str:
+    """A day of the year, such as "lundi 2 mars"."""
+    number_ = "1er" if day.day == 1 else str(day.day)
+    return f"{_DAYS[day.weekday()]}{NBSP}{number_}{NBSP}{_MONTHS[day.month - 1]}"
 
 
 def age_words(since: datetime, now: datetime) -> str:

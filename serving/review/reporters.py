@@ -59,14 +59,23 @@ def of_stored(connection: Connection, rules: Rules, rows: Iterable[StoredRow], n
     return {row.id: found[row.reporter, row.author] for row in stored}
 
 
+def damped(connection: Connection, rules: Rules, now: datetime) -> dict[str, list[int]]:
+    """How many reports each campaign of the moment has, by ``reporter`` and by ``author``; nobody is named."""
+    return {
+        "reporter": list(_campaigns(connection, rules, cases.c.reporter, None, now).values()),
+        "author": list(_campaigns(connection, rules, cases.c.author, None, now).values()),
+    }
+
+
 def _campaigns(
-    connection: Connection, rules: Rules, column: Column[str], people: set[str], now: datetime
+    connection: Connection, rules: Rules, column: Column[str], people: set[str] | None, now: datetime
 ) -> dict[str | None, int]:
-    """Of these, those with many reports in the window and hardly any confirmed; how many reports."""
-    if not people:
+    """Of these (None: of all), those with many reports in the window and hardly any confirmed; how many reports."""
+    if people is not None and not people:
         return {}
     limits = rules.policy.reliability
-    recent = (column.in_(people), cases.c.created_at >= now - timedelta(hours=limits.mass_hours))
+    among = column.is_not(None) if people is None else column.in_(people)
+    recent = (among, cases.c.created_at >= now - timedelta(hours=limits.mass_hours))
     many = select(column, func.count()).where(*recent).group_by(column).having(func.count() >= limits.mass_reports)
     counts = {row[0]: row[1] for row in connection.execute(many)}
     if not counts:

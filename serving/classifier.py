@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import BoundedSemaphore
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy.typing as npt
 import onnxruntime
 import tokenizers
 
-from .bundle import MAX_CODE_POINTS, Bundle, BundleError, InputError, InputSpec, Verdict, judge, prepare
+from .bundle import MAX_CODE_POINTS, Bundle, BundleError, InputError, InputSpec, Judge, Verdict, prepare
 from .language import identifier, not_french
 from .settings import available_cores
 
@@ -51,11 +52,14 @@ class Classifier:
         self.manifest = bundle.manifest
         self.bundle_id = bundle.id
         self._longest = longest
+        self._judge = Judge(bundle.manifest)
         self._session = _load_session(bundle)
         self._tokenizer = _load_tokenizer(bundle)
         identifier()  # loaded here, so that no text waits for it
         # One thread-safe session called from n threads: the weights are held once.
-        self._pool = ThreadPoolExecutor(sessions or available_cores(), thread_name_prefix="vigie-score")
+        running = sessions or available_cores()
+        self._pool = ThreadPoolExecutor(running, thread_name_prefix="vigie-score")
+        self._running = BoundedSemaphore(running)
 
     def close(self) -> None:
         """Wait for running windows and free the threads."""
@@ -72,7 +76,7 @@ class Classifier:
         windows = self._windows(readable)
         logits = self._run_all(windows)
         verdicts = (
-            judge(self.manifest, rows, truncated=part.truncated, not_french=not_french(text))
+            self._judge(rows, truncated=part.truncated, not_french=not_french(text))
             for text, part, rows in zip(readable, windows, logits, strict=True)
         )
         return [text if isinstance(text, InputError) else next(verdicts) for text in prepared]
@@ -97,12 +101,14 @@ class Classifier:
 
     def _run_all(self, windows: Sequence[Windows]) -> Iterable[npt.NDArray[np.float32]]:
         flat = [ids for text in windows for ids in text.ids]
-        rows = self._pool.map(self._run, flat)
+        # A window alone is run by the thread that asks: waking another costs as much as the tokenizer.
+        rows = self._pool.map(self._run, flat) if len(flat) > 1 else map(self._run, flat)
         return [np.concatenate([next(rows) for _ in text.ids]) for text in windows]
 
     def _run(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Logits of one window, shape (1, labels)."""
-        outputs: list[Any] = self._session.run(["logits"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+        with self._running:
+            outputs: list[Any] = self._session.run(["logits"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})
         return np.asarray(outputs[0], dtype=np.float32)
 
 

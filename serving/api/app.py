@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp
 
@@ -13,7 +13,7 @@ from serving.facades import Facades
 from serving.review import Queue
 
 from . import document, problems
-from .auth import Doors, Gate, known_caller
+from .auth import Doors, Gate, Insiders
 from .cases import case_routes
 from .explaining import explaining_routes
 from .journal import Journal
@@ -45,18 +45,17 @@ def create_app(
     limits = limits or Limits()
     app = FastAPI(title="Vigie", summary=_SUMMARY, openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None)
     problems.install(app)
-    known = [Depends(known_caller)]
+    app.add_middleware(Insiders)
     scorer = Scorer(classifier, secret, meters, limits)
     for routes in (scoring_routes, explaining_routes, threshold_routes, replay_routes):
-        app.include_router(routes(scorer), dependencies=known)
-    app.include_router(openai_routes(scorer, facades.openai), dependencies=known)
-    app.include_router(perspective_routes(scorer, queue, facades.perspective), dependencies=known)
+        app.include_router(routes(scorer))
+    app.include_router(openai_routes(scorer, facades.openai))
+    app.include_router(perspective_routes(scorer, queue, facades.perspective))
     app.add_exception_handler(AnalyzerError, on_analyzer_error)
-    app.include_router(case_routes(queue, meters, limits, on_received), dependencies=known)
+    app.include_router(case_routes(queue, meters, limits, on_received))
     app.add_api_route(
         "/metrics",
         _metrics_view(meters, queue),
-        dependencies=known,
         responses=document.told(str),
         response_class=PlainTextResponse,
         tags=["figures"],

@@ -30,7 +30,7 @@ from .manifest import (
 from .operating import LEVELS, STANDARD_POINTS, parse, solve
 from .taxonomy import FAMILIES, LEVELED, OUTPUT_KEYS, Taxonomy, family_of, load_taxonomy, with_parents
 from .text import MAX_CODE_POINTS, prepare, text_sha256, words
-from .verdict import Verdict, at_least, calibrated, judge, level_of
+from .verdict import Judge, Verdict, at_least, calibrated, level_of
 
 __all__ = [
     "FAMILIES",
@@ -50,6 +50,7 @@ __all__ = [
     "InputError",
     "InputSpec",
     "Interval",
+    "Judge",
     "Label",
     "Manifest",
     "MissingExtra",
@@ -65,7 +66,6 @@ __all__ = [
     "calibrated",
     "check_bundle",
     "family_of",
-    "judge",
     "level_of",
     "load_curves",
     "load_taxonomy",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +50,11 @@ def _sigmoid(z: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def level_of(label: Label, score: float) -> str:
     """The surest level whose threshold ``score`` reaches; the last level is the rest."""
-    for level, threshold in effective_thresholds(label).items():
+    return _level(effective_thresholds(label), score)
+
+
+def _level(thresholds: Mapping[str, float], score: float) -> str:
+    for level, threshold in thresholds.items():
         if score >= threshold:
             return level
     return LEVELS[-1]
@@ -75,20 +80,26 @@ def at_least(level: str | None, floor: str) -> bool:
     return level is not None and LEVELS.index(level) <= LEVELS.index(floor)
 
 
-def judge(
-    manifest: Manifest, logits: npt.NDArray[np.floating[Any]], *, truncated: bool = False, not_french: bool = False
-) -> Verdict:
-    """Read the logits of one text, shape (windows, labels): maximum over windows, calibration, levels."""
-    if logits.ndim != 2 or logits.shape[1] != len(manifest.labels) or not len(logits):
-        raise ValueError(f"logits must have shape (windows >= 1, {len(manifest.labels)}), got {logits.shape}")
-    fits = [(label.calibration.slope, label.calibration.intercept) for label in manifest.labels]
-    slopes, intercepts = np.array(fits).T
-    # All labels at once: one at a time, this costs more than the tokenizer.
-    probabilities = _sigmoid(slopes * logits.max(axis=0) + intercepts).tolist()
-    scores: dict[str, float | None] = dict.fromkeys(OUTPUT_KEYS)
-    levels: dict[str, str | None] = dict.fromkeys(LEVELED)
-    for label, score in zip(manifest.labels, probabilities, strict=True):
-        scores[label.key] = score
-        if label.key in levels:
-            levels[label.key] = level_of(label, score)
-    return Verdict(scores, levels, windows=len(logits), truncated=truncated, not_french=not_french)
+class Judge:
+    """The rule of one bundle, ready to be applied to many texts: calibrations and thresholds are read once."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        fits = [(label.calibration.slope, label.calibration.intercept) for label in manifest.labels]
+        self._slopes, self._intercepts = np.array(fits).T
+        self._keys = [label.key for label in manifest.labels]
+        self._thresholds = {label.key: effective_thresholds(label) for label in manifest.labels if label.key in LEVELED}
+
+    def __call__(
+        self, logits: npt.NDArray[np.floating[Any]], *, truncated: bool = False, not_french: bool = False
+    ) -> Verdict:
+        """Read the logits of one text, shape (windows, labels): maximum over windows, calibration, levels."""
+        if logits.ndim != 2 or logits.shape[1] != len(self._keys) or not len(logits):
+            raise ValueError(f"logits must have shape (windows >= 1, {len(self._keys)}), got {logits.shape}")
+        # All labels at once: one at a time, this costs more than the tokenizer.
+        probabilities = _sigmoid(self._slopes * logits.max(axis=0) + self._intercepts).tolist()
+        scores: dict[str, float | None] = dict.fromkeys(OUTPUT_KEYS)
+        scores.update(zip(self._keys, probabilities, strict=True))
+        levels: dict[str, str | None] = dict.fromkeys(LEVELED)
+        for key, thresholds in self._thresholds.items():
+            levels[key] = _level(thresholds, probabilities[self._keys.index(key)])
+        return Verdict(scores, levels, windows=len(logits), truncated=truncated, not_french=not_french)

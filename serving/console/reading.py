@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from serving.api.auth import caller_of, person
 from serving.api.threads import in_thread
-from serving.bundle import FAMILIES, InputError, judge
+from serving.bundle import FAMILIES, InputError, Judge
 from serving.bundle.errors import VigieError
 from serving.bundle.text import words as count_words
 from serving.explain import Occlusion, Span
@@ -84,7 +84,7 @@ def weighed(reader: Reader | None, text: str) -> list[Span] | None:
     except VigieError:
         return None
     manifest = reader.manifest
-    return occlusion.explain(manifest, logits).spans(judge(manifest, logits[0]), FAMILIES)
+    return occlusion.explain(manifest, logits).spans(Judge(manifest)(logits[0]), FAMILIES)
 
 
 def _words(case: Case, part: str) -> int:

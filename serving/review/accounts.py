@@ -17,12 +17,15 @@ from sqlalchemy import Connection, Engine, delete, insert, select, update
 from serving.bundle.errors import Conflict, Forbidden, InputError, NotFound, nearest
 from serving.policy import SignIn
 
+from .changes import Changes
 from .database import reading, writing
 from .keyed import check_secret, keyed
 from .records import Account, Key, KeyKind, Quota, Role, Session
 from .tables import StoredRow, api_keys, people, sessions
 
 _TOKEN_BYTES = 32
+#: Keys remembered between two commits to the database.
+_REMEMBERED_KEYS = 10_000
 _LONGEST_PASSWORD = 1_000
 
 
@@ -41,6 +44,8 @@ class Accounts:
         self._hasher = hasher or PasswordHasher()
         # Verified for unknown names, so that they take as long as known ones.
         self._decoy = self._hasher.hash(secrets.token_urlsafe(_TOKEN_BYTES))
+        self._changes = Changes(engine)
+        self._keys: tuple[int | None, dict[str, Key]] = (None, {})
 
     def create_key(self, name: str, kind: KeyKind | str, quota: Quota = Quota()) -> tuple[Key, str]:
         """A new API key; its secret is given this once."""
@@ -81,10 +86,29 @@ class Accounts:
 
     def authenticate_key(self, plain: str) -> Key | None:
         """The live key that ``plain`` is the secret of."""
-        ours = (api_keys.c.digest == self._digest("key", plain), api_keys.c.revoked_at.is_(None))
+        digest = self._digest("key", plain)
+        mark = self._changes.mark()  # before the look-up: a commit in between makes what is remembered void
+        ours = (api_keys.c.digest == digest, api_keys.c.revoked_at.is_(None))
         with reading(self.engine) as connection:
             row = connection.execute(select(api_keys).where(*ours)).first()
-        return _key(row) if row else None
+        key = _key(row) if row else None
+        if key and mark is not None:
+            self._remember(mark, digest, key)
+        return key
+
+    def recall_key(self, plain: str) -> Key | None:
+        """The key of an earlier look-up, while nothing at all was committed to the database since; reads no table.
+
+        A key that was revoked, by whatever process, is never recalled. None says nothing: ask ``authenticate_key``.
+        """
+        mark, known = self._keys
+        return known.get(self._digest("key", plain)) if mark is not None and mark == self._changes.mark() else None
+
+    def _remember(self, mark: int, digest: str, key: Key) -> None:
+        then, known = self._keys
+        kept = known if then == mark and len(known) < _REMEMBERED_KEYS else {}
+        # Replaced whole: a thread that reads meanwhile sees one mark with its own keys.
+        self._keys = (mark, {**kept, digest: key})
 
     def create_user(self, name: str, role: Role | str, password: str | None = None) -> tuple[Account, str | None]:
         """A new person; without a password, a one-time one is returned, to be changed at the first sign-in.

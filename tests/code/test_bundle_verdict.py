@@ -10,11 +10,11 @@ import pytest
 from serving.bundle import (
     LEVELED,
     OUTPUT_KEYS,
+    Judge,
     Label,
     OperatingPoint,
     at_least,
     calibrated,
-    judge,
     level_of,
     open_bundle,
 )
@@ -58,7 +58,7 @@ def test_calibration_is_a_stable_sigmoid(label: Label) -> None:
 
 def test_every_key_is_present_and_unknown_is_null(tiny_bundle: Path) -> None:
     manifest = open_bundle(tiny_bundle).manifest
-    verdict = judge(manifest, np.zeros((1, len(manifest.labels))))
+    verdict = Judge(manifest)(np.zeros((1, len(manifest.labels))))
     assert tuple(verdict.scores) == OUTPUT_KEYS
     assert tuple(verdict.levels) == LEVELED
     assert verdict.scores["vulgarite"] is None
@@ -69,14 +69,14 @@ def test_the_maximum_over_windows_counts(tiny_bundle: Path) -> None:
     manifest = open_bundle(tiny_bundle).manifest
     logits = np.full((3, len(manifest.labels)), -3.0)
     logits[2, 0] = 3.0
-    verdict = judge(manifest, logits, truncated=True)
+    verdict = Judge(manifest)(logits, truncated=True)
     assert verdict.scores["haine"] == pytest.approx(0.9526, abs=1e-3)
     assert (verdict.windows, verdict.truncated) == (3, True)
 
 
 def test_logits_of_the_wrong_shape_are_refused(tiny_bundle: Path) -> None:
     with pytest.raises(ValueError, match="shape"):
-        judge(open_bundle(tiny_bundle).manifest, np.zeros((1, 2)))
+        Judge(open_bundle(tiny_bundle).manifest)(np.zeros((1, 2)))
 
 
 def test_an_absent_level_is_never_enough() -> None:

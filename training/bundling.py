@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +58,9 @@ Array = npt.NDArray[np.float32]
 #: Packages whose version can change a model or its scores.
 VERSIONED = ("vigie", "torch", "transformers", "tokenizers", "datasets", "onnx", "onnxruntime", "numpy", "scikit-learn")
 
+#: Between the recipe's name and the row limit, in the name of a smoke run's bundle.
+_TRIAL = "-essai-"
+
 #: Figures of a sealed bundle per label key, as a manifest carries them.
 Measure = Callable[[Bundle], Mapping[str, Mapping[str, Interval]]]
 
@@ -72,6 +75,7 @@ class Origin:
         mlflow_run: id of the tracked run, if any.
         row_limit: rows kept of each split in a smoke run; None for all.
         teachers: of a distilled model, as given on the command line.
+        rows_sha256: digest of the prepared rows of each split.
     """
 
     recipe_file: str
@@ -79,6 +83,7 @@ class Origin:
     mlflow_run: str | None = None
     row_limit: int | None = None
     teachers: tuple[str, ...] = ()
+    rows_sha256: Mapping[str, str] = field(default_factory=dict)
 
 
 def make_bundle(
@@ -242,13 +247,13 @@ class Served:
 
     def logits(self, texts: Sequence[str], labels: Sequence[str]) -> Array:
         """Served logits, maximum over windows, shape (texts, labels)."""
-        return _top_logits(self.shipped, texts)[:, : len(labels)]
+        return top_logits(self.shipped, texts)[:, : len(labels)]
 
     def quantisation(self, test: Dataset, labels: Sequence[Label]) -> Quantisation:
         """What the served precision costs against fp32 on the test rows."""
         if self.precision == "fp32":
             return Quantisation(precision="fp32", parity=self.parity)
-        exact, shipped = (_top_logits(bundle, test["text"]) for bundle in (self.exact, self.shipped))
+        exact, shipped = (top_logits(bundle, test["text"]) for bundle in (self.exact, self.shipped))
         return Quantisation(
             precision="int8",
             level_change_rate=level_change_rate(exact, shipped, labels),
@@ -276,7 +281,8 @@ def _scratch_bundle(folder: Path, recipe: Recipe, trained: TrainedModel) -> Bund
     return seal_bundle(folder, _manifest(recipe, trained, labels, Quantisation(precision="fp32"), origin))
 
 
-def _top_logits(bundle: Bundle, texts: Sequence[str]) -> Array:
+def top_logits(bundle: Bundle, texts: Sequence[str]) -> Array:
+    """Served logits of texts, maximum over windows, shape (texts, labels)."""
     with closing(Classifier(bundle)) as classifier:
         return np.stack([rows.max(axis=0) for rows in classifier.logits(list(texts))])
 
@@ -311,7 +317,7 @@ def _manifest(
 ) -> Manifest:
     start_id, end_id = special_ids(trained.tokenizer)
     return Manifest(
-        name=recipe.name if origin.row_limit is None else f"{recipe.name}-essai-{origin.row_limit}",
+        name=recipe.name if origin.row_limit is None else f"{recipe.name}{_TRIAL}{origin.row_limit}",
         created_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         labels=labels,
         input=InputSpec(
@@ -330,10 +336,17 @@ def _manifest(
             recipe_sha256=recipe.digest,
             seed=recipe.seed,
             datasets=origin.datasets,
+            rows_sha256=dict(origin.rows_sha256),
             mlflow_run=origin.mlflow_run,
             versions=versions(),
         ),
     )
+
+
+def row_limit_of(manifest: Manifest, recipe: Recipe) -> int | None:
+    """Rows kept of each split by the smoke run that made the bundle; None for a whole run."""
+    _, trial, limit = manifest.name.removeprefix(recipe.name).partition(_TRIAL)
+    return int(limit) if trial and limit.isdecimal() else None
 
 
 def special_ids(tokenizer: PreTrainedTokenizerFast) -> tuple[int | None, int | None]:
@@ -360,6 +373,16 @@ def git_commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return f"{commit}+modified" if changed else commit
+
+
+def changed_since(commit: str) -> int | None:
+    """Files of the code that makes a bundle that differ from ``commit``; None where git does not know it."""
+    root = str(Path(__file__).resolve().parent.parent)
+    code = ("training", "serving/bundle", "serving/classifier.py")
+    try:
+        return len(_git(root, "diff", "--name-only", commit.removesuffix("+modified"), "--", *code).splitlines())
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 def _git(root: str, *arguments: str) -> str:

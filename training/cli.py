@@ -9,6 +9,7 @@ vigie-train compare runs/measure/*.json
 vigie-train map-threshold journal.csv --at 0.7
 vigie-train attributes serving/embedded
 vigie-train audit serving/embedded
+vigie-train reproduce serving/embedded
 vigie-train promote vigie-petit challenger
 """
 
@@ -27,6 +28,7 @@ from rich.logging import RichHandler
 from serving.bundle import InputError, MissingExtra, VigieError
 from serving.settings import Settings
 from training.data.cli import app as data_app
+from training.reproduction.cli import reproduce
 
 app = typer.Typer(
     help="Prepares data, trains encoders, and makes, judges and promotes bundles.",
@@ -35,6 +37,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(data_app, name="data")
+app.command()(reproduce)
 out = Console()
 err = Console(stderr=True)
 

@@ -32,7 +32,7 @@ from training.finetune import CHECKPOINTS, TrainedModel, finetune, load_trained
 from training.pretrain import CHECKPOINT, Pretrained, pretrain
 from training.pretrain_recipe import load_pretrain_recipe
 from training.recipe import Recipe, load_recipe
-from training.tracking import RUNS, tracked
+from training.tracking import RUNS, fingerprint, tracked
 
 RECIPE, ASKED = "recipe.toml", "run.json"
 
@@ -104,7 +104,7 @@ def run(
         VigieError: of the stage that failed; Conflict when the folder holds another run, or one and no `resume`.
         ConfigError: teachers for a recipe without `[distillation]`, or none for a recipe with it.
     """
-    recipe = _seeded(load_recipe(recipe_file), seed)
+    recipe = seeded(load_recipe(recipe_file), seed)
     _check_teachers(recipe, teachers)
     shown = [_shown(Path(name)) if Path(name).is_dir() else name for name in teachers]
     asked = Asked(_shown(recipe_file), recipe.seed, limit, recipe.digest, teachers=shown)
@@ -138,7 +138,7 @@ def export(path: Path, settings: Settings, *, out: Path | None = None) -> tuple[
     """
     folder = path.parent.parent if path.parent.name == CHECKPOINTS else path
     asked = Asked.read(folder)
-    recipe = _seeded(load_recipe(folder / RECIPE), asked.seed)
+    recipe = seeded(load_recipe(folder / RECIPE), asked.seed)
     trained = load_trained(path)
     prepared = _with_lesson(prepared_rows(recipe, settings, asked.limit), folder)
     return bundle_of(recipe, trained, prepared, settings, folder, asked, out=out)
@@ -201,13 +201,33 @@ def bundle_of(
         return found[0].metrics()
 
     origin = Origin(
-        asked.recipe_file, tuple(prepared.records), asked.mlflow_run, asked.limit, teachers=tuple(asked.teachers)
+        asked.recipe_file,
+        tuple(prepared.records),
+        asked.mlflow_run,
+        asked.limit,
+        teachers=tuple(asked.teachers),
+        rows_sha256={split: fingerprint(table) for split, table in prepared.tables.items()},
     )
     taxonomy = load_taxonomy(settings.taxonomy_path)
     bundle = make_bundle(recipe, trained, prepared.tables, taxonomy, out or folder / "bundle", origin, measure)
     # The figures were measured before they were sealed into the manifest: the report carries the final id.
     write_evaluation(found[0], folder / "evaluation", sealed_as=bundle.id)
     return bundle, found[0]
+
+
+def remake(
+    recipe: Recipe, prepared: Prepared, settings: Settings, folder: Path, *, recipe_file: Path, limit: int | None
+) -> tuple[Bundle, Evaluation]:
+    """A bundle made again in `folder` from prepared rows, neither tracked nor registered.
+
+    Raises:
+        ConfigError: the recipe wants a teacher.
+        Conflict: the folder holds a run.
+    """
+    _check_teachers(recipe, ())
+    asked = Asked(_shown(recipe_file), recipe.seed, limit, recipe.digest)
+    _open_folder(folder, asked, recipe_file, resume=False)
+    return bundle_of(recipe, finetune(recipe, prepared.tables, folder), prepared, settings, folder, asked)
 
 
 def evaluate(path: Path, settings: Settings, *, recipe_file: Path, out: Path) -> Evaluation:
@@ -245,7 +265,7 @@ def measure(path: Path, settings: Settings, *, recipe_file: Path, wanted: Wanted
     """
     bundle = open_bundle(path)
     if wanted.any_recipe:
-        recipe = _seeded(load_recipe(recipe_file), bundle.manifest.provenance.seed)
+        recipe = seeded(load_recipe(recipe_file), bundle.manifest.provenance.seed)
     else:
         recipe = recipe_of(bundle, recipe_file)
     found = measure_bundle(bundle, recipe, prepared_rows(recipe, settings, None), settings, wanted)
@@ -260,7 +280,7 @@ def recipe_of(bundle: Bundle, recipe_file: Path) -> Recipe:
         Conflict: it is not the one that the bundle names.
     """
     origin = bundle.manifest.provenance
-    recipe = _seeded(load_recipe(recipe_file), origin.seed)
+    recipe = seeded(load_recipe(recipe_file), origin.seed)
     if recipe.digest != origin.recipe_sha256:
         raise Conflict(
             f"{recipe_file}: recipe {recipe.digest[:12]}… is not the bundle's, {origin.recipe_sha256[:12]}…; "
@@ -269,7 +289,8 @@ def recipe_of(bundle: Bundle, recipe_file: Path) -> Recipe:
     return recipe
 
 
-def _seeded(recipe: Recipe, seed: int | None) -> Recipe:
+def seeded(recipe: Recipe, seed: int | None) -> Recipe:
+    """The recipe with another seed, when one is given."""
     return recipe if seed is None else recipe.model_copy(update={"seed": seed})
 
 

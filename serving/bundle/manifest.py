@@ -96,6 +96,8 @@ class Provenance(Frozen):
     recipe_sha256: str
     seed: int
     datasets: tuple[DatasetRecord, ...]
+    #: Digest of the prepared rows of each split; empty in a bundle made before it was kept.
+    rows_sha256: dict[str, str] = Field(default_factory=dict)
     mlflow_run: str | None
     versions: dict[str, str]
 

@@ -36,10 +36,10 @@ def test_help_names_the_verbs_of_today(tmp_path):
         "map-threshold",
         "audit",
         "promote",
+        "reproduce",
         "data",
     ):
         assert f" {verb} " in done.stdout
-    assert " reproduce " not in done.stdout
 
 
 def test_a_missing_extra_gives_the_pip_line(tmp_path):
@@ -64,6 +64,9 @@ def test_a_missing_extra_gives_the_pip_line(tmp_path):
         (("evaluate", "nowhere", "--suite", "tests", "x.csv"), "expected hatecheck"),
         (("measure", "nowhere"), "no such bundle"),
         (("audit", "nowhere"), "no such bundle"),
+        (("reproduce", "nowhere"), "no such bundle"),
+        (("reproduce", "nowhere", "--steps", "dat"), "did you mean 'data'"),
+        (("reproduce", "nowhere", "--steps", ","), "names no step"),
         (("compare", "nowhere.json"), "give a file of vigie-train measure"),
         (("promote", "nobody", "challenger"), "no version or alias"),
     ],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import tomli_w
-from training_rows import recipe_table
+from training_rows import own_recipe_table
 
 from serving.bundle import Conflict, NotFound, check_bundle
 from serving.settings import Settings
@@ -17,14 +17,9 @@ from training.tracking import CHALLENGER, open_store, promote
 
 @pytest.fixture(scope="module")
 def done(root, tmp_path_factory):
-    """Only our own cases, cut small: no mirror, no network."""
+    """Only our own cases, cut small."""
     place = tmp_path_factory.mktemp("place")
-    table = recipe_table(root)
-    table["data"] |= {"sources": [], "own_cases": True, "instances_per_case": 1, "weights": {}}
-    for section in ("ordinary", "mentions", "second_reading"):
-        del table["data"][section]
-    table["training"] |= {"epochs": 2.0, "max_tokens": 32}
-    (place / "recipe.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
+    (place / "recipe.toml").write_text(tomli_w.dumps(own_recipe_table(root)), encoding="utf-8")
     settings = dataclasses.replace(Settings.from_env(), cache=place / "cache", configs=root / "configs")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
@@ -40,6 +35,7 @@ def test_a_run_gives_a_registered_bundle_and_a_report(done):
     assert bundle.manifest.name == "vigie-petit-essai-300"
     assert bundle.manifest.provenance.recipe == "recipe.toml"
     assert [record.name for record in bundle.manifest.provenance.datasets] == ["vigie"]
+    assert set(bundle.manifest.provenance.rows_sha256) == {"train", "validation", "test"}
     assert (outcome.folder / "evaluation" / "evaluation.html").stat().st_size > 1000
     measured = {label.key: label.metrics for label in bundle.manifest.labels if label.metrics}
     assert set(measured) == {label.key for label in outcome.evaluation.labels}

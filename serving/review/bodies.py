@@ -10,8 +10,10 @@ from typing import Annotated
 from pydantic import AfterValidator, AwareDatetime, Field, ValidationError
 
 from serving.bundle.config import Frozen
-from serving.bundle.errors import InputError
+from serving.bundle.errors import InputError, nearest
 from serving.bundle.faults import culprits_of
+from serving.bundle.taxonomy import Taxonomy
+from serving.policy import Policy
 
 
 def _storable(value: str) -> str:
@@ -137,3 +139,26 @@ def parse_case(value: object) -> NewCase:
     except ValidationError as error:
         first = culprits_of(error.errors(), known=NewCase.model_fields)[0]
         raise InputError(first.detail, code=first.code, pointer=first.pointer) from None
+
+
+def check_decision(form: DecisionForm, policy: Policy, taxonomy: Taxonomy) -> None:
+    """Whether a decision makes sense.
+
+    Raises:
+        InputError: the ground or the action is unknown, or they contradict the finding.
+    """
+    action = policy.action(form.action)
+    if action is None:
+        known = [offered.key for offered in policy.offered_actions()]
+        detail = f"action {form.action!r} is unknown{nearest(form.action, known)}; expected one of {', '.join(known)}"
+        raise InputError(detail, code="unknown_action", pointer="/action")
+    finding = "illegal" if form.illegal else "legal"
+    if finding not in action.after:
+        detail = f"action {form.action!r} does not follow a finding of {finding}; choose another"
+        raise InputError(detail, code="contradiction", pointer="/action")
+    if form.ground is None and form.illegal:
+        raise InputError("ground is required when illegal is true", code="missing_ground", pointer="/ground")
+    if form.ground is not None and taxonomy.ground(form.ground) is None:
+        known = [ground.key for ground in taxonomy.grounds]
+        detail = f"ground {form.ground!r} is unknown{nearest(form.ground, known)}; take a key of the taxonomy's grounds"
+        raise InputError(detail, code="unknown_ground", pointer="/ground")

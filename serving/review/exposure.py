@@ -19,7 +19,7 @@ from serving.bundle.taxonomy import FAMILIES
 
 from .database import is_postgresql
 from .places import Rules
-from .records import Exposure, ExposureReport, Pace
+from .records import Exposure, ExposureReport, Pace, no_case
 from .tables import StoredRow, cases, decisions, desks, exposure, people
 
 #: Every topic a case can have, as ``cases.topic`` spells it.
@@ -78,26 +78,37 @@ def note_claim(connection: Connection, rules: Rules, analyst: str, grave: bool, 
 
 def pace_of(connection: Connection, rules: Rules, analyst: str, now: datetime) -> Pace:
     """The day of somebody so far, against the limits."""
-    desk, limits = _desk(connection, rules, analyst, now), rules.policy.wellbeing
-    if desk is None:
-        return Pace(0, 0, limits.grave_per_day, False, 0, False)
+    desk = _desk(connection, rules, analyst, now)
+    return _pace(rules, desk, now) if desk else Pace(0, 0, rules.policy.wellbeing.grave_per_day, False, 0, False)
+
+
+def paces(connection: Connection, rules: Rules, now: datetime) -> list[Pace]:
+    """The day so far of everybody who was handed a case today, without saying whose."""
+    rows = connection.execute(select(desks).where(desks.c.day == _day(rules, now)))
+    return [_pace(rules, desk, now) for desk in rows]
+
+
+def _pace(rules: Rules, desk: StoredRow, now: datetime) -> Pace:
+    limits = rules.policy.wellbeing
     resting = now - desk.last_at >= timedelta(minutes=limits.break_minutes)
     worked = 0 if resting else int((now - desk.working_since).total_seconds() // 60)
-    full = desk.grave_today >= limits.grave_per_day
     return Pace(
         desk.grave_today,
         desk.grave_in_a_row,
         limits.grave_per_day,
-        full,
+        desk.grave_today >= limits.grave_per_day,
         worked,
         worked >= limits.break_after_minutes,
     )
 
 
 def record(
-    connection: Connection, rules: Rules, case: StoredRow, analyst: str, words: int, again: bool, now: datetime
+    connection: Connection, rules: Rules, case_id: str, analyst: str, words: int, again: bool, now: datetime
 ) -> None:
     """Add what somebody has read to the ledger."""
+    case = connection.execute(select(cases.c.levels, cases.c.grave).where(cases.c.id == case_id)).first()
+    if case is None:
+        raise no_case(case_id)
     key = {
         "analyst": analyst,
         "day": _day(rules, now),

@@ -12,12 +12,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection, exists, insert, or_, select, update
 
+from serving.bundle.errors import Forbidden
+
 from . import intake
-from .bodies import DecisionForm, NewCase
+from .bodies import DecisionForm, NewCase, check_decision
 from .events import GENESIS, link
 from .exposure import Wishes
 from .places import Rules, facts_of_stored, place_again
-from .records import EventKind, GoldenReport, KeyKind, Received, Source, State
+from .records import Account, EventKind, GoldenReport, KeyKind, Received, Role, Source, State
 from .tables import StoredRow, cases, decisions, events, golden_items, skips
 
 _SOURCE = Source("golden", KeyKind.PLATFORM)
@@ -25,12 +27,17 @@ _SOURCE = Source("golden", KeyKind.PLATFORM)
 _OFFERED = 500
 
 
-def add(connection: Connection, rules: Rules, new: NewCase, expected: DecisionForm, by: str, now: datetime) -> Received:
+def add(
+    connection: Connection, rules: Rules, new: NewCase, expected: DecisionForm, by: Account, now: datetime
+) -> Received:
     """Keep an item; see ``Queue.add_golden``."""
+    if by.role != Role.SUPERVISOR:
+        raise Forbidden(f"the role {by.role} does not choose golden items; ask a supervisor")
+    check_decision(expected, rules.policy, rules.taxonomy)
     (receipt,) = intake.receive(connection, rules, [new], _SOURCE, now)
     if receipt.created:
         made = {"illegal": int(expected.illegal), "ground": expected.ground, "action": expected.action}
-        connection.execute(insert(golden_items).values(case_id=receipt.id, added_by=by, at=now, **made))
+        connection.execute(insert(golden_items).values(case_id=receipt.id, added_by=by.id, at=now, **made))
         connection.execute(update(cases).where(cases.c.id == receipt.id).values(golden=receipt.id, waiting=0))
     return receipt
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine, update
+from sqlalchemy import Connection, Engine
 
-from serving.bundle.errors import Conflict, Forbidden, InputError, NotFound, nearest
 from serving.bundle.taxonomy import Taxonomy
 from serving.policy import Policy
 
@@ -19,10 +18,8 @@ from . import (
     events,
     exposure,
     golden,
+    handling,
     intake,
-    notes,
-    readers,
-    reporters,
     rerank,
     retention,
     scoring,
@@ -30,17 +27,15 @@ from . import (
     search,
     second,
     training_rows,
-    transitions,
     views,
 )
 from . import feedback as suggestions
-from .bodies import DecisionForm, NewCase, parse_note
+from .bodies import DecisionForm, NewCase
 from .database import reading, writing
 from .feedback import NewFeedback
 from .keyed import check_secret
-from .places import Rules, facts_of_stored, place_again
+from .places import Rules
 from .records import (
-    READERS,
     Account,
     Agreement,
     Bulk,
@@ -48,7 +43,6 @@ from .records import (
     CaseRow,
     ChainReport,
     Changes,
-    EventKind,
     Exposure,
     ExposureReport,
     Feedback,
@@ -58,14 +52,14 @@ from .records import (
     Pace,
     PolicyChange,
     Received,
-    Role,
     SkipReason,
     Source,
-    State,
     Stats,
 )
 from .search import Filters
-from .tables import StoredRow, cases
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Queue:
@@ -99,8 +93,7 @@ class Queue:
             Conflict: an external id is known for another body; nothing of the batch is stored.
             InputError: an order names an unknown kind.
         """
-        with writing(self.engine) as connection:
-            return intake.receive(connection, self.rules, new, source, now or _clock())
+        return self._write(intake.receive, new, source, now or _clock())
 
     def score_pending(self, classifier: scoring.Scorer, limit: int = 64, now: datetime | None = None) -> int:
         """Have up to ``limit`` unscored cases judged, oldest first; returns how many were handled.
@@ -122,10 +115,7 @@ class Queue:
         Raises:
             Forbidden: the role reads no cases.
         """
-        self._may_read(analyst)
-        with writing(self.engine) as connection:
-            case_id = claims.claim(connection, self.rules, analyst, now or _clock())
-            return views.find_case(connection, case_id) if case_id else None
+        return self._write(handling.claim, analyst, now or _clock())
 
     def claim_case(self, case_id: str, analyst: Account, now: datetime | None = None) -> Case:
         """Claim a named case, found by a search or beside another; the same rules as ``claim``.
@@ -133,10 +123,7 @@ class Queue:
         Raises:
             Conflict: it does not wait for this analyst.
         """
-        self._may_read(analyst)
-        with writing(self.engine) as connection:
-            claims.claim_named(connection, self.rules, analyst, case_id, now or _clock())
-            return views.find_case(connection, case_id)
+        return self._write(handling.claim_named, case_id, analyst, now or _clock())
 
     def reassign(self, case_id: str, supervisor: Account, to_account_id: str, now: datetime | None = None) -> CaseRow:
         """Hand an open case to somebody, whoever holds it.
@@ -146,16 +133,7 @@ class Queue:
             NotFound: nobody has this id, or reads cases.
             Conflict: that person has already had a part in the case, or it waits for a senior.
         """
-        if supervisor.role != Role.SUPERVISOR:
-            raise Forbidden(f"the role {supervisor.role} does not reassign cases; ask a supervisor")
-        moment = now or _clock()
-        with writing(self.engine) as connection:
-            case = transitions.lock(connection, case_id)
-            person = readers.reader(connection, to_account_id)
-            claims.check_part(connection, case, person)
-            until = moment + self.rules.policy.claims.lease
-            transitions.reassign(connection, self.rules.secret, case, supervisor.id, person.id, moment, until)
-            return views.find_row(connection, case_id)
+        return self._write(handling.reassign, case_id, supervisor, to_account_id, now or _clock())
 
     def held(self, analyst: Account) -> list[CaseRow]:
         """What ``analyst`` has claimed and not finished."""
@@ -168,28 +146,15 @@ class Queue:
         Raises:
             Conflict: the case is no longer this analyst's.
         """
-        until = (now or _clock()) + self.rules.policy.claims.lease
-        with writing(self.engine) as connection:
-            self._own(connection, case_id, analyst)
-            connection.execute(update(cases).where(cases.c.id == case_id).values(lease_until=until))
-        return until
+        return self._write(handling.heartbeat, case_id, analyst, now or _clock())
 
     def release(self, case_id: str, analyst: Account, note: str = "", now: datetime | None = None) -> CaseRow:
         """Give a claimed case back."""
-
-        def move(connection: Connection, case: StoredRow, moment: datetime) -> None:
-            transitions.release(connection, self.rules.secret, case, analyst.id, note, moment)
-
-        return self._on_own(case_id, analyst, now, move)
+        return self._write(handling.release, case_id, analyst, note, now or _clock())
 
     def skip(self, case_id: str, analyst: Account, reason: SkipReason | str, now: datetime | None = None) -> CaseRow:
         """Give a claimed case back for others; this analyst is not given it again."""
-        why = _skip_reason(reason)
-
-        def move(connection: Connection, case: StoredRow, moment: datetime) -> None:
-            transitions.skip(connection, self.rules.secret, case, analyst.id, why, moment)
-
-        return self._on_own(case_id, analyst, now, move)
+        return self._write(handling.skip, case_id, analyst, reason, now or _clock())
 
     def add_note(self, case_id: str, analyst: Account, text: str, now: datetime | None = None) -> Note:
         """Write something for colleagues; erased with the case's text.
@@ -198,14 +163,7 @@ class Queue:
             InputError: the note is blank or too long.
             Conflict: the text of the case is erased.
         """
-        self._may_read(analyst)
-        written, moment = parse_note(text), now or _clock()
-        with writing(self.engine) as connection:
-            case = transitions.lock(connection, case_id)
-            if case.text is None:
-                raise Conflict(f"the text of case {case_id} is erased; notes are no longer kept", code="wrong_state")
-            transitions.note(connection, self.rules.secret, case, analyst.id, written, moment)
-            return notes.add(connection, case_id, analyst.id, written, moment)
+        return self._write(handling.add_note, case_id, analyst, text, now or _clock())
 
     def notes(self, case_id: str) -> list[Note]:
         """What analysts wrote, oldest first; not the first reader's while the second reads blindly."""
@@ -224,13 +182,7 @@ class Queue:
             InputError: the ground or the action is unknown, or they contradict the finding.
             Conflict: the case is no longer this analyst's: somebody else decided or claimed it.
         """
-        _check_form(form, self.rules.policy, self.rules.taxonomy)
-
-        def move(connection: Connection, case: StoredRow, moment: datetime) -> None:
-            outcome = second.outcome_of(connection, self.rules, case, form, analyst.id, moment)
-            transitions.decide(connection, self.rules.secret, case, analyst.id, form, moment, outcome)
-
-        return self._on_own(case_id, analyst, now, move)
+        return self._write(handling.decide, case_id, analyst, form, now or _clock())
 
     def undo(self, case_id: str, analyst: Account, now: datetime | None = None) -> CaseRow:
         """Take one's own decision back within ``undo_seconds``: the case is claimed again, as it was before.
@@ -238,38 +190,13 @@ class Queue:
         Raises:
             Conflict: too late, not this analyst's decision, or somebody else has the case by now.
         """
-        self._may_read(analyst)
-        moment = now or _clock()
-        with writing(self.engine) as connection:
-            case = transitions.lock(connection, case_id)
-            decision = second.last_decision(connection, case_id)
-            self._check_undo(case, decision, analyst, moment)
-            until = moment + self.rules.policy.claims.lease
-            transitions.undo(connection, self.rules.secret, case, decision, moment, until)
-            return views.find_row(connection, case_id)
-
-    def _check_undo(self, case: StoredRow, decision: StoredRow, analyst: Account, now: datetime) -> None:
-        limit = self.rules.policy.claims.undo_seconds
-        if decision is None or decision.analyst != analyst.id or case.state == State.CLAIMED:
-            why = "its last decision is not yours, or somebody else reads it"
-        elif now - decision.at > self.rules.policy.claims.undo:
-            why = f"it was decided more than {limit} seconds ago"
-        elif case.text is None or case.state not in transitions.STARTS[EventKind.UNDONE]:
-            why = f"it is {case.state} since"
-        else:
-            return
-        raise Conflict(f"the decision on case {case.id} cannot be undone: {why}; appeal it", code="cannot_undo")
+        return self._write(handling.undo, case_id, analyst, now or _clock())
 
     def escalate(
         self, case_id: str, analyst: Account, note: str = "", *, vital: bool = False, now: datetime | None = None
     ) -> CaseRow:
         """Pass a claimed case on to a senior; ``vital`` puts it before everything."""
-
-        def move(connection: Connection, case: StoredRow, moment: datetime) -> None:
-            placed = self._placed(connection, case, moment, escalated_vital=vital)
-            transitions.escalate(connection, self.rules.secret, case, analyst.id, note, moment, placed)
-
-        return self._on_own(case_id, analyst, now, move)
+        return self._write(handling.escalate, case_id, analyst, note, vital, now or _clock())
 
     def appeal(self, case_id: str, by: Account | Source, note: str = "", now: datetime | None = None) -> CaseRow:
         """Contest a decision: the case waits for an analyst other than the one who decided.
@@ -277,21 +204,11 @@ class Queue:
         Raises:
             Conflict: the case is not decided, or its appeal already is.
         """
-        with writing(self.engine) as connection:
-            case = transitions.lock(connection, case_id)
-            transitions.appeal(connection, self.rules.secret, case, _actor(by), note, now or _clock())
-            return views.find_row(connection, case_id)
+        return self._write(handling.appeal, case_id, by, note, now or _clock())
 
     def change_reach(self, case_id: str, reach: int, by: Account | Source, now: datetime | None = None) -> CaseRow:
         """A text has been seen by more people: its rank is written again."""
-        if reach < 0:
-            raise InputError(f"reach {reach} must be at least 0", pointer="/reach")
-        with writing(self.engine) as connection:
-            case = transitions.lock(connection, case_id)
-            placed = self._placed(connection, case, now or _clock(), reach=reach)
-            changes = placed | {"reach": reach}
-            transitions.change_reach(connection, self.rules.secret, case, _actor(by), now or _clock(), changes)
-            return views.find_row(connection, case_id)
+        return self._write(handling.change_reach, case_id, reach, by, now or _clock())
 
     def get(self, case_id: str) -> Case:
         """Everything about one case, its text included.
@@ -346,29 +263,7 @@ class Queue:
             InputError: no id, or the form makes no sense.
             Conflict: the first case is not this analyst's and does not wait for them.
         """
-        if not ids:
-            raise InputError("ids: expected at least one case", code="invalid_value", pointer="/ids")
-        model, *others = dict.fromkeys(ids)
-        self._decide_alike(model, analyst, form, now)
-        decided, peeled = [model], {}
-        for case_id in others:
-            try:
-                with reading(self.engine) as connection:
-                    why = clusters.why_apart(connection, self.rules, model, case_id)
-                if why is None:
-                    self._decide_alike(case_id, analyst, form, now)
-                    decided.append(case_id)
-                else:
-                    peeled[case_id] = why
-            except (Conflict, NotFound) as error:
-                peeled[case_id] = error.detail
-        return Bulk(tuple(decided), peeled)
-
-    def _decide_alike(self, case_id: str, analyst: Account, form: DecisionForm, now: datetime | None) -> None:
-        """Claim, unless it is held already, and decide."""
-        if case_id not in {row.id for row in self.held(analyst)}:
-            self.claim_case(case_id, analyst, now)
-        self.decide(case_id, analyst, form, now)
+        return clusters.decide_many(self.engine, self.rules, ids, analyst, form, now or _clock())
 
     def add_golden(self, new: NewCase, expected: DecisionForm, by: Account, now: datetime | None = None) -> Received:
         """Keep a case whose right decision is known; copies are handed out at ``claims.golden_share``.
@@ -377,11 +272,7 @@ class Queue:
             Forbidden: only a supervisor does this.
             InputError: the expected decision makes no sense.
         """
-        if by.role != Role.SUPERVISOR:
-            raise Forbidden(f"the role {by.role} does not choose golden items; ask a supervisor")
-        _check_form(expected, self.rules.policy, self.rules.taxonomy)
-        with writing(self.engine) as connection:
-            return golden.add(connection, self.rules, new, expected, by.id, now or _clock())
+        return self._write(golden.add, new, expected, by, now or _clock())
 
     def golden_report(self, account_id: str | None = None) -> GoldenReport:
         """How golden items were answered, by everybody or by one person."""
@@ -392,9 +283,7 @@ class Queue:
         self, case_id: str, analyst: Account, words: int, *, again: bool = False, now: datetime | None = None
     ) -> None:
         """Note that somebody has been shown ``words`` words of a case; ``again``: the case is counted already."""
-        with writing(self.engine) as connection:
-            case = transitions.lock(connection, case_id)
-            exposure.record(connection, self.rules, case, analyst.id, max(words, 0), again, now or _clock())
+        self._write(exposure.record, case_id, analyst.id, max(words, 0), again, now or _clock())
 
     def exposure_of(self, account_id: str, days: int = 7, now: datetime | None = None) -> list[Exposure]:
         """What somebody has read in the last ``days``, by day, family and severity."""
@@ -428,13 +317,7 @@ class Queue:
 
     def training_rows(self, now: datetime | None = None) -> Iterator[dict[str, Any]]:
         """Decided cases as training rows (``training_rows.COLUMNS``), noted as exported batch by batch."""
-        with writing(self.engine) as connection:
-            export_id = training_rows.begin(connection, now or _clock())
-        last: str | None = ""
-        while last is not None:
-            with writing(self.engine) as connection:
-                rows, last = training_rows.rows_of(connection, self.rules, export_id, last)
-            yield from rows
+        return training_rows.export(self.engine, self.rules, now or _clock())
 
     def erased_rows(self) -> list[tuple[str, str]]:
         """Exported rows whose text is erased since, as (row id, export id): to be deleted from the files."""
@@ -455,16 +338,7 @@ class Queue:
 
     def seal(self, now: datetime | None = None) -> int:
         """Number the events committed so far and chain their digests; returns how many were new."""
-        with reading(self.engine) as connection:
-            if not seals.unsealed(connection):
-                return 0
-        sealed = 0
-        while True:
-            with writing(self.engine) as connection:
-                count = seals.seal(connection, self.rules.secret, now or _clock())
-            sealed += count
-            if count < seals.LARGEST_SEAL:
-                return sealed
+        return seals.seal_all(self.engine, self.rules.secret, now or _clock())
 
     def verify_chain(self, case_id: str | None = None) -> ChainReport:
         """Check the events of one case, or of all with the seals; the first that does not hold is named."""
@@ -476,8 +350,7 @@ class Queue:
 
     def add_feedback(self, new: NewFeedback, *, source: Source, now: datetime | None = None) -> Feedback:
         """Keep a better score for a text, for training; linked to the case that this key sent under the same name."""
-        with writing(self.engine) as connection:
-            return suggestions.add(connection, self.rules, new, source, now or _clock())
+        return self._write(suggestions.add, new, source, now or _clock())
 
     def feedback(self, after: int = 0, limit: int = 500) -> list[Feedback]:
         """Suggested scores with their texts, oldest first, from the id ``after`` on."""
@@ -486,67 +359,12 @@ class Queue:
 
     def erase_expired(self, now: datetime | None = None) -> int:
         """Erase what the policy's retention no longer allows to keep; returns how many rows, a batch at most."""
+        return self._write(retention.erase_expired, now or _clock())
+
+    def _write(self, act: Callable[Concatenate[Connection, Rules, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """``act`` in one transaction."""
         with writing(self.engine) as connection:
-            return retention.erase_expired(connection, self.rules, now or _clock())
-
-    def _placed(self, connection: Connection, case: StoredRow, now: datetime, **facts: Any) -> dict[str, Any]:
-        standing = reporters.of_stored(connection, self.rules, [case], now)[case.id]
-        return place_again(self.rules, case, facts_of_stored(case, standing=standing, **facts))
-
-    def _on_own(
-        self,
-        case_id: str,
-        analyst: Account,
-        now: datetime | None,
-        move: Callable[[Connection, StoredRow, datetime], None],
-    ) -> CaseRow:
-        with writing(self.engine) as connection:
-            move(connection, self._own(connection, case_id, analyst), now or _clock())
-            return views.find_row(connection, case_id)
-
-    def _own(self, connection: Connection, case_id: str, analyst: Account) -> StoredRow:
-        """The case, locked, when ``analyst`` holds it. An ended lease still counts until somebody else claims."""
-        self._may_read(analyst)
-        case = transitions.lock(connection, case_id)
-        if case.state == State.CLAIMED and case.claimed_by == analyst.id:
-            return case
-        whose = "claimed by somebody else" if case.state == State.CLAIMED else case.state
-        raise Conflict(f"case {case_id} is {whose}, not claimed by you; claim the next one", code="not_claimed_by_you")
-
-    @staticmethod
-    def _may_read(analyst: Account) -> None:
-        if analyst.role not in READERS:
-            raise Forbidden(f"the role {analyst.role} reads no cases; sign in as {', '.join(sorted(READERS))}")
-
-
-def _check_form(form: DecisionForm, policy: Policy, taxonomy: Taxonomy) -> None:
-    action = policy.action(form.action)
-    if action is None:
-        known = [offered.key for offered in policy.offered_actions()]
-        detail = f"action {form.action!r} is unknown{nearest(form.action, known)}; expected one of {', '.join(known)}"
-        raise InputError(detail, code="unknown_action", pointer="/action")
-    finding = "illegal" if form.illegal else "legal"
-    if finding not in action.after:
-        detail = f"action {form.action!r} does not follow a finding of {finding}; choose another"
-        raise InputError(detail, code="contradiction", pointer="/action")
-    if form.ground is None and form.illegal:
-        raise InputError("ground is required when illegal is true", code="missing_ground", pointer="/ground")
-    if form.ground is not None and taxonomy.ground(form.ground) is None:
-        known = [ground.key for ground in taxonomy.grounds]
-        detail = f"ground {form.ground!r} is unknown{nearest(form.ground, known)}; take a key of the taxonomy's grounds"
-        raise InputError(detail, code="unknown_ground", pointer="/ground")
-
-
-def _skip_reason(reason: SkipReason | str) -> SkipReason:
-    known = [str(member) for member in SkipReason]
-    if str(reason) not in known:
-        detail = f"reason {str(reason)[:64]!r} is unknown; expected one of {', '.join(known)}"
-        raise InputError(detail, code="unknown_reason", pointer="/reason")
-    return SkipReason(str(reason))
-
-
-def _actor(by: Account | Source) -> str:
-    return by.id if isinstance(by, Account) else by.key_id
+            return act(connection, self.rules, *args, **kwargs)
 
 
 def _clock() -> datetime:

@@ -9,15 +9,29 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, bindparam, func, insert, select, text, update
 
-from .database import SEAL_LOCK, is_postgresql
+from .database import SEAL_LOCK, is_postgresql, reading, writing
 from .keyed import keyed
 from .records import BadEvent
 from .tables import StoredRow, events, seals
 
 _START = "0" * 64
 LARGEST_SEAL = 5_000
+
+
+def seal_all(engine: Engine, secret: bytes, now: datetime) -> int:
+    """Seal every event committed so far, ``LARGEST_SEAL`` to a transaction; returns how many were new."""
+    with reading(engine) as connection:
+        if not _unsealed(connection):
+            return 0
+    sealed = 0
+    while True:
+        with writing(engine) as connection:
+            count = seal(connection, secret, now)
+        sealed += count
+        if count < LARGEST_SEAL:
+            return sealed
 
 
 def seal(connection: Connection, secret: bytes, now: datetime) -> int:
@@ -45,7 +59,7 @@ def seal(connection: Connection, secret: bytes, now: datetime) -> int:
     return len(new)
 
 
-def unsealed(connection: Connection) -> bool:
+def _unsealed(connection: Connection) -> bool:
     """Whether some event waits for the sealer."""
     return connection.scalar(select(events.c.seq).where(events.c.position.is_(None)).limit(1)) is not None
 

@@ -13,10 +13,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Engine, insert, select, update
 
 from serving.bundle.errors import ConfigError
 
+from .database import writing
 from .places import Rules
 from .records import State
 from .tables import StoredRow, cases, decisions, exported, exports
@@ -69,6 +70,17 @@ def write_parquet(path: Path, rows: Iterable[dict[str, Any]]) -> int:
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}; choose another place") from None
     return count
+
+
+def export(engine: Engine, rules: Rules, now: datetime) -> Iterator[dict[str, Any]]:
+    """Every row of a new export, noted batch by batch as they are asked for."""
+    with writing(engine) as connection:
+        export_id = begin(connection, now)
+    last: str | None = ""
+    while last is not None:
+        with writing(engine) as connection:
+            rows, last = rows_of(connection, rules, export_id, last)
+        yield from rows
 
 
 def begin(connection: Connection, now: datetime) -> str:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import csv
+import dataclasses
+import io
 import json
 import shutil
 import urllib.parse
+import zipfile
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
+from source_twins import make_twins
 
 from serving.bundle import ConfigError, InputError
-from training.data.cards import LicenceClass, Use, check_allowed, load_card, load_cards, pick
+from serving.settings import Settings
+from training.data.cards import Card, LicenceClass, Use, check_allowed, load_card, load_cards, pick
+from training.data.fetch import fetch
 from training.data.readers import READERS
 
 
@@ -61,6 +69,32 @@ def test_digests_are_those_of_the_mirror(root: Path, mirror: Path) -> None:
             assert (file.sha256, file.bytes, card.commit) == (known["sha256"], known["bytes"], known["commit"])
 
 
+def header(card: Card, settings: Settings) -> list[str]:
+    """The columns of a source's files; numbers where the file has no header."""
+    path = next(iter(fetch(card, settings).values()))
+    if path.suffix == ".xlsx":
+        return [
+            str(cell) for cell in next(load_workbook(path, read_only=True).worksheets[0].iter_rows(values_only=True))
+        ]
+    raw = zipfile.ZipFile(path).read("hate_speech_mlma/fr_dataset.csv") if path.suffix == ".zip" else path.read_bytes()
+    first = next(
+        csv.reader(io.StringIO(raw.decode("utf-8", "ignore")), delimiter="\t" if path.suffix == ".tsv" else ",")
+    )
+    return first if card.fields[0].name != "0" else [str(number) for number in range(len(first))]
+
+
+def test_fields_are_columns_of_the_files_twins_first(root: Path, tmp_path: Path) -> None:
+    settings = make_twins(tmp_path, root)
+    for card in load_cards(settings.datasets).values():
+        assert {field.name for field in card.fields} <= set(header(card, settings)), card.name
+
+
+def test_fields_are_columns_of_the_mirrored_files(root: Path, mirror: Path, tmp_path: Path) -> None:
+    settings = dataclasses.replace(Settings.from_env({}), mirror=mirror, cache=tmp_path)
+    for card in load_cards(root / "datasets").values():
+        assert {field.name for field in card.fields} <= set(header(card, settings)), card.name
+
+
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
@@ -73,6 +107,8 @@ def test_digests_are_those_of_the_mirror(root: Path, mirror: Path) -> None:
         ("url = ", 'url = "http://example.org/a" #', "url"),
         ('name = "ftr"', 'name = "autre"', "expected 'ftr'"),
         ("weight = 0.1\nlabels", "weight = 1.0\nlabels", "weight"),
+        ("content = ", "contents = ", "did you mean 'content'?"),
+        ("[[field]]", "[[fields]]", "field"),
     ],
 )
 def test_a_wrong_key_is_named_with_what_was_expected(card_file: Path, old: str, new: str, told: str) -> None:

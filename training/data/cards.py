@@ -61,6 +61,14 @@ class SourceFile(Frozen):
     sha256: Sha256
 
 
+class SourceField(Frozen):
+    """One column of the source's files that its reader reads."""
+
+    #: As in the header; the number from 0 in a file without one.
+    name: str
+    meaning: str
+
+
 class Annotation(Frozen):
     """What one value that the reader emits says about our outputs; what it does not name stays unknown."""
 
@@ -103,6 +111,8 @@ class Card(Frozen):
     schema_version: Literal[1] = Field(alias="schema")
     name: Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")]
     title: str
+    #: What there is, in numbers, in a French sentence.
+    content: str
     use: Use
     language: str
     repository: Annotated[str, Field(pattern="^[^/]+/[^/]+$")]
@@ -117,6 +127,7 @@ class Card(Frozen):
     split: Split | None = None
     presumed_negative: PresumedNegative | None = None
     annotations: tuple[Annotation, ...] = Field(alias="annotation", default=())
+    fields: tuple[SourceField, ...] = Field(alias="field", min_length=1)
     files: tuple[SourceFile, ...] = Field(alias="file", min_length=1)
 
     @model_validator(mode="after")

@@ -96,7 +96,11 @@ class Classifier:
         return list(self._run_all(self._windows(prepared)))
 
     def _windows(self, prepared: Sequence[str]) -> list[Windows]:
-        encodings = self._tokenizer.encode_batch_fast(prepared, add_special_tokens=False)
+        # A batch is spread over the library's own threads; a text alone need not wake them.
+        if len(prepared) == 1:
+            encodings = [self._tokenizer.encode(prepared[0], add_special_tokens=False)]
+        else:
+            encodings = self._tokenizer.encode_batch_fast(prepared, add_special_tokens=False)
         return [plan_windows(encoding.ids, self.manifest.input) for encoding in encodings]
 
     def _run_all(self, windows: Sequence[Windows]) -> Iterable[npt.NDArray[np.float32]]:

@@ -227,12 +227,14 @@ class Retention(Frozen):
 
 
 class SignIn(Frozen):
-    """Sessions of people, and the lock-out after repeated failures."""
+    """Sessions of people, the lock-out after repeated failures, and who needs a second factor."""
 
     failures: Annotated[int, Field(ge=1)]
     lock_minutes: Minutes
     session_hours: Annotated[int, Field(ge=1)]
     shortest_password: Annotated[int, Field(ge=8)]
+    #: Roles that sign in with a code as well; the others may.
+    second_factor_roles: tuple[Literal["analyst", "senior", "supervisor", "researcher", "admin"], ...]
 
 
 class Policy(Frozen):

@@ -24,7 +24,7 @@ from serving.bundle import MAX_CODE_POINTS, load_taxonomy, open_bundle
 from serving.classifier import Classifier
 from serving.console import Desk, Words, create_console
 from serving.facades import load_facades
-from serving.policy import load_policy
+from serving.policy import Policy, load_policy
 from serving.review import Accounts, KeyKind, NewCase, Queue, Quota, Role, Source, open_database
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
@@ -90,12 +90,19 @@ def _signed_in(accounts: Accounts, name: str, role: Role) -> str:
     return session.token
 
 
+def open_policy(*second_factor_roles: Role) -> Policy:
+    """The shipped policy, but only these roles must have a second factor."""
+    policy = load_policy(CONFIGS / "policy.toml")
+    sign_in = policy.sign_in.model_copy(update={"second_factor_roles": second_factor_roles})
+    return policy.model_copy(update={"sign_in": sign_in})
+
+
 @cache
 def _template() -> tuple[Path, dict[Role, list[str]]]:
     """An empty queue with signed-in people of every role, made once: passwords are slow to hash on purpose."""
     path = Path(tempfile.mkdtemp(prefix="vigie-house-")) / "queue.db"
     engine = open_database(f"sqlite:///{path}")
-    accounts = Accounts(engine, SECRET, load_policy(CONFIGS / "policy.toml").sign_in)
+    accounts = Accounts(engine, SECRET, open_policy().sign_in)
     tokens: dict[Role, list[str]] = {}
     for role in Role:
         tokens[role] = [_signed_in(accounts, f"{role.value} {number}", role) for number in range(_PEOPLE[role])]
@@ -111,9 +118,10 @@ def open_house(
     wrap: Callable[[Classifier], Any] = lambda same: same,
     quota: Quota | None = None,
     longest: int = MAX_CODE_POINTS,
+    second_factor_roles: tuple[Role, ...] = (),
 ) -> tuple[House, Callable[[], None]]:
     """A house on an empty database in ``folder``, and what closes it; ``wrap`` puts something around the classifier."""
-    taxonomy, policy = load_taxonomy(CONFIGS / "taxonomy.toml"), load_policy(CONFIGS / "policy.toml")
+    taxonomy, policy = load_taxonomy(CONFIGS / "taxonomy.toml"), open_policy(*second_factor_roles)
     template, tokens = _template()
     shutil.copy(template, folder / "queue.db")
     engine = open_database(f"sqlite:///{folder / 'queue.db'}")

@@ -136,7 +136,7 @@ def refusal(caller: Caller, scope: Scope, secret: bytes) -> Response | None:
     if path == "/" or path.startswith("/console"):
         return None if caller.account else _forbidden(scope, "the console is for people; keys use /v1")
     if not path.startswith(("/v1", "/$discovery/")):
-        allowed = caller.key or (caller.account and caller.account.role is Role.ADMIN)
+        allowed = caller.key or (caller.account and caller.account.role is Role.ADMIN and caller.account.settled)
         return None if allowed else _forbidden(scope, "this route needs a key or an admin's session")
     if caller.by_cookie and scope["method"] not in _SAFE and not _has_csrf(caller, scope, secret):
         detail = "a session cookie alone cannot write; send the header X-CSRF-Token, or the session as a Bearer token"
@@ -212,6 +212,9 @@ def person(caller: Caller, roles: Collection[Role]) -> Account:
     if caller.account.must_change_password:
         detail = "the one-time password must be changed first, at /console/mot-de-passe"
         raise Forbidden(detail, code="password_change_required")
+    if caller.account.must_enrol:
+        detail = "this role signs in with a code as well; set it up first, at /console/reglages/code"
+        raise Forbidden(detail, code="second_factor_required")
     return caller.account
 
 

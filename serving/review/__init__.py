@@ -44,9 +44,14 @@ Public surface::
         .create_key(name, kind, quota=Quota()) -> (Key, plain) .list_keys() .revoke_key(id) .set_quota(id, quota)
         .authenticate_key(plain) -> Key | None
         .create_user(name, role, password=None) -> (Account, one_time_password | None) .list_users()
-        .change_password(account_id, old, new)
-        .sign_in(name, password, now=None) -> Session | None        None also while locked out
-        .session(token, now=None) -> Account | None  .sign_out(token)
+        .change_password(account_id, old, new) -> Session           the others end
+        .sign_in(name, password, now=None) -> Session | Challenge | None        None also while locked out
+        .answer(challenge_token, code, now=None) -> Session | None
+        .propose_second_factor(account, seed="") -> Enrolment  .confirm_second_factor(account, seed, code) -> codes
+        .drop_second_factor(account, password, code)  .reset_second_factor(name) -> Account
+        .session(token, now=None) -> Account | None  .open_sessions(account_id, token) -> list[OpenSession]
+        .sign_out(token)  .sign_out_everywhere(account_id, but="")
+        .set_display(account_id, display)
 
 ``now`` is an aware datetime and defaults to the clock; every error is a ``serving.bundle.errors.VigieError``.
 """
@@ -66,8 +71,10 @@ from .records import (
     Case,
     CaseRow,
     ChainReport,
+    Challenge,
     Changes,
     Decision,
+    Display,
     Event,
     EventKind,
     Exposure,
@@ -78,6 +85,8 @@ from .records import (
     KeyKind,
     Likeness,
     Note,
+    Opening,
+    OpenSession,
     Pace,
     PolicyChange,
     Quota,
@@ -104,9 +113,11 @@ __all__ = [
     "Case",
     "CaseRow",
     "ChainReport",
+    "Challenge",
     "Changes",
     "Decision",
     "DecisionForm",
+    "Display",
     "Event",
     "EventKind",
     "Exposure",
@@ -121,6 +132,8 @@ __all__ = [
     "NewFeedback",
     "Note",
     "Notice",
+    "OpenSession",
+    "Opening",
     "Order",
     "Pace",
     "PolicyChange",

@@ -17,10 +17,11 @@ from sqlalchemy import Connection, Engine, delete, insert, select, update
 from serving.bundle.errors import Conflict, Forbidden, InputError, NotFound, nearest
 from serving.policy import SignIn
 
+from . import lockout, second_factor
 from .changes import Changes
 from .database import reading, writing
 from .keyed import check_secret, keyed
-from .records import Account, Key, KeyKind, Quota, Role, Session
+from .records import Account, Challenge, Display, Key, KeyKind, Opening, OpenSession, Quota, Role, Session
 from .tables import StoredRow, api_keys, people, sessions
 
 _TOKEN_BYTES = 32
@@ -118,29 +119,34 @@ class Accounts:
             InputError: unknown role, or a password too short.
         """
         once = None if password is not None else secrets.token_urlsafe(12)
-        account = Account(secrets.token_hex(8), _named(name), _member(Role, "role", role), once is not None)
         values = {
-            "id": account.id,
-            "name": account.name,
-            "role": account.role.value,
+            "id": secrets.token_hex(8),
+            "name": _named(name),
+            "role": _member(Role, "role", role).value,
             "password_hash": self._hashed(once or password or ""),
-            "must_change_password": int(account.must_change_password),
+            "must_change_password": int(once is not None),
             "created_at": _clock(),
             "failures": 0,
         }
         with writing(self.engine) as connection:
-            if connection.scalar(select(people.c.id).where(people.c.name == account.name)):
-                raise Conflict(f"the name {account.name!r} is taken; choose another", code="name_taken")
+            if connection.scalar(select(people.c.id).where(people.c.name == values["name"])):
+                raise Conflict(f"the name {values['name']!r} is taken; choose another", code="name_taken")
             connection.execute(insert(people).values(**values))
-        return account, once
+            row = connection.execute(select(people).where(people.c.id == values["id"])).one()
+        return self._account(row), once
 
     def list_users(self) -> list[Account]:
         """Everybody, by name."""
         with reading(self.engine) as connection:
-            return [_account(row) for row in connection.execute(select(people).order_by(people.c.name))]
+            return [self._account(row) for row in connection.execute(select(people).order_by(people.c.name))]
 
-    def change_password(self, account_id: str, old: str, new: str) -> None:
-        """Replace a password; other sessions of this person end.
+    def set_display(self, account_id: str, display: Display) -> None:
+        """How somebody wants the console, from the next page on."""
+        with writing(self.engine) as connection:
+            connection.execute(update(people).where(people.c.id == account_id).values(settings=asdict(display)))
+
+    def change_password(self, account_id: str, old: str, new: str) -> Session:
+        """Replace a password; every session of this person ends, and a fresh one begins.
 
         Raises:
             Forbidden: ``old`` is not the password, or the account is locked.
@@ -155,21 +161,85 @@ class Accounts:
             changes = {"password_hash": hashed, "must_change_password": 0}
             connection.execute(update(people).where(people.c.id == account_id).values(**changes))
             connection.execute(delete(sessions).where(sessions.c.person_id == account_id))
+        return self._opened(account_id, _clock())
 
-    def sign_in(self, name: str, password: str, now: datetime | None = None) -> Session | None:
-        """Open a session; None when the name or password is wrong, and while the account is locked out."""
+    def sign_in(self, name: str, password: str, now: datetime | None = None) -> Session | Challenge | None:
+        """Open a session, or ask for a code where there is a second factor.
+
+        None when the name or password is wrong, and while the account is locked out.
+        """
         now = now or _clock()
         row = self._attempt(name, password, now)
         if row is None:
             return None
-        session = Session(
-            secrets.token_urlsafe(_TOKEN_BYTES), _account(row), now + timedelta(hours=self._rules.session_hours)
-        )
-        values = {"person_id": row.id, "created_at": now, "expires_at": session.expires_at}
+        return self._opened(row.id, now) if row.totp_secret is None else second_factor.challenge(self._secret, row, now)
+
+    def answer(self, token: str, code: str, now: datetime | None = None) -> Session | None:
+        """Open the session of a challenge.
+
+        None when the code is wrong or has served, which counts as a failure, and when the challenge is too old.
+        """
+        now = now or _clock()
         with writing(self.engine) as connection:
-            connection.execute(delete(sessions).where(sessions.c.expires_at < now))
-            connection.execute(insert(sessions).values(digest=self._digest("session", session.token), **values))
-        return session
+            row = lockout.lock(connection, people.c.id == second_factor.whom(token))
+            if row is None or not second_factor.proves(self._secret, row, token, now):
+                return None
+            if not self._passes(connection, row, code, now):
+                return None
+        return self._opened(row.id, now)
+
+    def propose_second_factor(self, account: Account, seed: str = "") -> second_factor.Enrolment:
+        """A key for an authenticator, that of ``seed`` again; nothing changes until ``confirm_second_factor``."""
+        return second_factor.propose(self._secret, account.id, account.name, seed)
+
+    def confirm_second_factor(
+        self, account: Account, seed: str, code: str, now: datetime | None = None
+    ) -> tuple[str, ...]:
+        """Ask for codes from now on; returns the recovery codes, shown this once.
+
+        Raises:
+            Conflict: there is a second factor already.
+            InputError: the code is not that of the proposed key.
+        """
+        with writing(self.engine) as connection:
+            row = lockout.lock(connection, people.c.id == account.id)
+            if row is None or row.totp_secret is not None:
+                raise Conflict("there is a second factor already; remove it first", code="already_enrolled")
+            fresh = second_factor.enrol(connection, self._secret, account.id, seed, code, now or _clock())
+        if fresh is None:
+            raise InputError("the code is not right; type the one shown now", code="wrong_code", pointer="/code")
+        return fresh
+
+    def drop_second_factor(self, account: Account, password: str, code: str, now: datetime | None = None) -> None:
+        """Ask for no code any more; where the policy wants one, another must be enrolled.
+
+        Raises:
+            Forbidden: the password or the code is not right, or the account is locked.
+        """
+        now = now or _clock()
+        if self._attempt(account.name, password, now) is None:
+            raise Forbidden("the password is not right, or the account is locked", code="wrong_password")
+        with writing(self.engine) as connection:
+            row = lockout.lock(connection, people.c.id == account.id)
+            passed = row is not None and self._passes(connection, row, code, now)
+            if passed:
+                second_factor.drop(connection, account.id)
+        if not passed:
+            raise Forbidden("the code is not right, or the account is locked", code="wrong_code")
+
+    def reset_second_factor(self, name: str) -> Account:
+        """Take the second factor of somebody who has lost it, and end their sessions.
+
+        Raises:
+            NotFound: nobody has this name.
+        """
+        with writing(self.engine) as connection:
+            row = lockout.lock(connection, people.c.name == name)
+            if row is None:
+                raise NotFound(f"nobody is called {name[:64]!r}; `vigie user list` shows the names")
+            second_factor.drop(connection, row.id)
+            connection.execute(delete(sessions).where(sessions.c.person_id == row.id))
+            return self._account(connection.execute(select(people).where(people.c.id == row.id)).one())
 
     def session(self, token: str, now: datetime | None = None) -> Account | None:
         """Who holds ``token``, while its session lasts."""
@@ -177,32 +247,58 @@ class Accounts:
         query = select(people).join(sessions, sessions.c.person_id == people.c.id).where(*ours)
         with reading(self.engine) as connection:
             row = connection.execute(query).first()
-        return _account(row) if row else None
+        return self._account(row) if row else None
+
+    def open_sessions(self, account_id: str, token: str, now: datetime | None = None) -> list[OpenSession]:
+        """The sessions of one person, newest first; ``token`` tells the current one."""
+        ours = (sessions.c.person_id == account_id, sessions.c.expires_at > (now or _clock()))
+        current = self._digest("session", token)
+        with reading(self.engine) as connection:
+            rows = connection.execute(select(sessions).where(*ours).order_by(sessions.c.created_at.desc()))
+            return [OpenSession(row.created_at, row.expires_at, row.digest == current) for row in rows]
 
     def sign_out(self, token: str) -> None:
         """End a session."""
         with writing(self.engine) as connection:
             connection.execute(delete(sessions).where(sessions.c.digest == self._digest("session", token)))
 
+    def sign_out_everywhere(self, account_id: str, *, but: str = "") -> None:
+        """End every session of one person, except that of the token ``but``."""
+        others = (sessions.c.person_id == account_id, sessions.c.digest != self._digest("session", but))
+        with writing(self.engine) as connection:
+            connection.execute(delete(sessions).where(*others))
+
+    def _opened(self, person_id: str, now: datetime) -> Session:
+        token, until = secrets.token_urlsafe(_TOKEN_BYTES), now + timedelta(hours=self._rules.session_hours)
+        values = {"person_id": person_id, "created_at": now, "expires_at": until}
+        with writing(self.engine) as connection:
+            connection.execute(delete(sessions).where(sessions.c.expires_at < now))
+            connection.execute(insert(sessions).values(digest=self._digest("session", token), **values))
+            row = connection.execute(select(people).where(people.c.id == person_id)).one()
+        return Session(token, self._account(row), until)
+
+    def _passes(self, connection: Connection, row: StoredRow, code: str, now: datetime) -> bool:
+        """Whether ``code`` is right; a wrong one counts as a failure, a right one clears them."""
+        if not lockout.count(connection, self._rules, row, now):
+            return False
+        passed = second_factor.accepts(connection, self._secret, row, code, now)
+        if passed:
+            lockout.clear(connection, row.id)
+        return passed
+
     def _attempt(self, name: str, password: str, now: datetime) -> StoredRow | None:
         """The person, when the password is right. Counted as a failure first, so that guesses in parallel count."""
         with writing(self.engine) as connection:
-            row = self._counted(connection, name, now)
+            row = lockout.lock(connection, people.c.name == name)
+            if row is not None and not lockout.count(connection, self._rules, row, now):
+                row = None
         if not self._matches(row.password_hash if row else self._decoy, password) or row is None:
             return None
         with writing(self.engine) as connection:
-            cleared = {"failures": 0, "locked_until": None}
-            connection.execute(update(people).where(people.c.id == row.id).values(**cleared))
-        return row
-
-    def _counted(self, connection: Connection, name: str, now: datetime) -> StoredRow | None:
-        row = connection.execute(select(people).where(people.c.name == name).with_for_update()).first()
-        if row is None or (row.locked_until is not None and row.locked_until > now):
-            return None
-        # After a lock-out the count starts again.
-        failures = 1 if row.locked_until is not None else row.failures + 1
-        locked = now + timedelta(minutes=self._rules.lock_minutes) if failures >= self._rules.failures else None
-        connection.execute(update(people).where(people.c.id == row.id).values(failures=failures, locked_until=locked))
+            if row.totp_secret is None:
+                lockout.clear(connection, row.id)
+            else:
+                lockout.excuse(connection, self._rules, row.id)
         return row
 
     def _matches(self, hashed: str, password: str) -> bool:
@@ -223,6 +319,17 @@ class Accounts:
     def _digest(self, purpose: str, secret: str) -> str:
         return keyed(self._secret, purpose, secret.encode("utf-8", "replace").decode())
 
+    def _account(self, row: StoredRow) -> Account:
+        return Account(
+            row.id,
+            row.name,
+            Role(row.role),
+            must_change_password=bool(row.must_change_password),
+            second_factor=row.totp_secret is not None,
+            must_enrol=row.totp_secret is None and row.role in self._rules.second_factor_roles,
+            display=_display(row.settings),
+        )
+
 
 def _key(row: StoredRow) -> Key:
     quota = Quota(row.requests_per_minute, row.texts_per_minute, row.concurrency)
@@ -235,8 +342,8 @@ def _key_of(row: StoredRow | None, key_id: str) -> Key:
     return _key(row)
 
 
-def _account(row: StoredRow) -> Account:
-    return Account(row.id, row.name, Role(row.role), bool(row.must_change_password))
+def _display(stored: dict[str, Any] | None) -> Display:
+    return Display(**{**stored, "opening": Opening(stored["opening"])}) if stored else Display()
 
 
 def _named(name: str) -> str:

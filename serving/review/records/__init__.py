@@ -15,8 +15,8 @@ from .cases import (
     no_case,
 )
 from .figures import Agreement, BadEvent, ChainReport, Exposure, ExposureReport, GoldenReport, Pace, PolicyChange, Stats
-from .people import Account, Key, Quota, Session, Source
-from .words import JUDGED, READERS, SENIORS, WAITING_STATES, EventKind, KeyKind, Role, SkipReason, State
+from .people import Account, Challenge, Display, Key, OpenSession, Quota, Session, Source
+from .words import JUDGED, READERS, SENIORS, WAITING_STATES, EventKind, KeyKind, Opening, Role, SkipReason, State
 
 __all__ = [
     "JUDGED",
@@ -30,8 +30,10 @@ __all__ = [
     "Case",
     "CaseRow",
     "ChainReport",
+    "Challenge",
     "Changes",
     "Decision",
+    "Display",
     "Event",
     "EventKind",
     "Exposure",
@@ -42,6 +44,8 @@ __all__ = [
     "KeyKind",
     "Likeness",
     "Note",
+    "OpenSession",
+    "Opening",
     "Pace",
     "PolicyChange",
     "Quota",

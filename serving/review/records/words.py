@@ -1,4 +1,4 @@
-"""The words of the queue: states, events, roles, kinds of key, reasons to skip; a sentence where a name is not enough."""
+"""The words of the queue: states, events, roles, kinds of key, reasons to skip; a sentence where a name does not do."""
 
 from __future__ import annotations
 
@@ -84,6 +84,17 @@ class Role(StrEnum):
 
 READERS = frozenset({Role.ANALYST, Role.SENIOR, Role.SUPERVISOR})
 SENIORS = frozenset({Role.SENIOR, Role.SUPERVISOR})
+
+
+class Opening(StrEnum):
+    """What becomes of the text when somebody opens a case that they hold; everybody else's text waits to be asked."""
+
+    MASKED = "masked"
+    """It waits until it is asked for."""
+    VEILED = "veiled"
+    """It is shown at once without the words that weigh."""
+    SHOWN = "shown"
+    """It is shown at once."""
 
 
 class KeyKind(StrEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -49,13 +50,18 @@ def queue_import(
 
 
 @queue_verbs.command("export")
-def queue_export(output: Annotated[Path, typer.Argument(help="Parquet file to write.")]) -> None:
+def queue_export(
+    output: Annotated[Path, typer.Argument(help="Parquet file to write.")],
+    waiting: Annotated[
+        bool, typer.Option("--waiting", help="Cases nobody has decided too, for vigie-train audit --queue.")
+    ] = False,
+) -> None:
     """Write decided cases as training rows (docs/queue.md tells the columns). The file holds texts: keep it safe."""
-    from serving.review.training_rows import write_parquet
+    from serving.review.training_rows import export, write_parquet
 
     queue = open_queue()
-    count = write_parquet(output, queue.training_rows())
-    say(f"{count} training rows written")
+    count = write_parquet(output, export(queue.engine, queue.rules, datetime.now(UTC), waiting=waiting))
+    say(f"{count} {'rows' if waiting else 'training rows'} written")
 
 
 @queue_verbs.command("erased")

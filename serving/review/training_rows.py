@@ -23,6 +23,9 @@ from .records import State
 from .tables import StoredRow, cases, decisions, exported, exports
 
 _BATCH = 500
+_DECIDED = (State.DECIDED, State.CLOSED)
+#: Cases that nobody may have read; one that is claimed for a second reading has a decision, and stays out.
+_UNREAD = (State.RECEIVED, State.SCORED, State.CLAIMED)
 
 #: The columns of a row, in order; docs/queue.md says what each holds.
 COLUMNS = (
@@ -37,6 +40,8 @@ COLUMNS = (
     "probability",
     "weight",
     "decided_at",
+    "first_decided_at",
+    "overturned",
     "received_at",
     "bundle",
     "known_copies",
@@ -54,8 +59,9 @@ def write_parquet(path: Path, rows: Iterable[dict[str, Any]]) -> int:
     import pyarrow.parquet as pq
 
     kinds = {"illegal": pa.float64(), "readings": pa.int32(), "agreed": pa.bool_(), "audit": pa.bool_()}
+    kinds |= {"overturned": pa.bool_()}
     kinds |= {"probability": pa.float64(), "weight": pa.float64(), "known_copies": pa.int32()}
-    kinds |= dict.fromkeys(("decided_at", "received_at"), pa.timestamp("us", tz="UTC"))
+    kinds |= dict.fromkeys(("decided_at", "first_decided_at", "received_at"), pa.timestamp("us", tz="UTC"))
     schema = pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS])
     unfinished = path.with_name(path.name + ".part")
     count = 0
@@ -72,14 +78,14 @@ def write_parquet(path: Path, rows: Iterable[dict[str, Any]]) -> int:
     return count
 
 
-def export(engine: Engine, rules: Rules, now: datetime) -> Iterator[dict[str, Any]]:
-    """Every row of a new export, noted batch by batch as they are asked for."""
+def export(engine: Engine, rules: Rules, now: datetime, *, waiting: bool = False) -> Iterator[dict[str, Any]]:
+    """Every row of a new export, noted batch by batch as they are asked for; ``waiting``: unread cases too."""
     with writing(engine) as connection:
         export_id = begin(connection, now)
     last: str | None = ""
     while last is not None:
         with writing(engine) as connection:
-            rows, last = rows_of(connection, rules, export_id, last)
+            rows, last = rows_of(connection, rules, export_id, last, waiting=waiting)
         yield from rows
 
 
@@ -91,15 +97,17 @@ def begin(connection: Connection, now: datetime) -> str:
 
 
 def rows_of(
-    connection: Connection, rules: Rules, export_id: str, after: str
+    connection: Connection, rules: Rules, export_id: str, after: str, *, waiting: bool = False
 ) -> tuple[list[dict[str, Any]], str | None]:
     """The rows of the next batch of decided cases after the id ``after``, noted as exported; and the id to go on from.
 
-    Not golden items, not cases that wait for another reader or an appeal, not copies of a known text.
+    Not golden items, not cases that wait for another reader or an appeal, not copies of a known text. ``waiting`` adds
+    the cases that nobody has decided, with no reading: they teach nothing, they tell whom the queue leaves waiting.
     """
+    states = _DECIDED + (_UNREAD if waiting else ())
     query = (
         select(cases)
-        .where(cases.c.id > after, cases.c.state.in_([State.DECIDED.value, State.CLOSED.value]))
+        .where(cases.c.id > after, cases.c.state.in_([state.value for state in states]))
         .where(cases.c.text.is_not(None), cases.c.golden.is_(None))
         .order_by(cases.c.id)
         .limit(_BATCH)
@@ -107,7 +115,11 @@ def rows_of(
     found = connection.execute(query).all()
     read = _readings(connection, [case.id for case in found])
     copies = _copies(connection, [case.id for case in found])
-    rows = [_row(rules, case, read[case.id], copies.get(case.id, 0), export_id) for case in found if case.id in read]
+    rows = [
+        _row(rules, case, read.get(case.id, []), copies.get(case.id, 0), export_id)
+        for case in found
+        if (State(case.state) in _DECIDED) == (case.id in read)
+    ]
     if rows:
         noted = [{"case_id": row["row_id"], "export_id": export_id} for row in rows]
         connection.execute(insert(exported), noted)
@@ -145,7 +157,11 @@ def _copies(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
 
 
 def _row(rules: Rules, case: StoredRow, readings: list[StoredRow], copies: int, export_id: str) -> dict[str, Any]:
-    last = readings[-1]
+    if not readings:
+        known = {"row_id": case.id, "text": case.text, "readings": 0, "received_at": case.created_at}
+        return dict.fromkeys(COLUMNS) | known | {"bundle": case.bundle, "export_id": export_id}
+    first, last = readings[0], readings[-1]
+    overturned = first.illegal != last.illegal if len(readings) > 1 else None
     if last.stage == State.APPEALED:
         # What the appeal found replaces what it was about.
         readings = [last]
@@ -163,6 +179,8 @@ def _row(rules: Rules, case: StoredRow, readings: list[StoredRow], copies: int, 
         probability,
         1 / probability if probability else 1.0,
         last.at,
+        first.at,
+        overturned,
         case.created_at,
         case.bundle,
         copies,

@@ -11,7 +11,7 @@ import pytest
 
 from serving.bundle import ConfigError
 from serving.review import DecisionForm, KeyKind, NewCase, Queue, Source
-from serving.review.training_rows import COLUMNS, write_parquet
+from serving.review.training_rows import COLUMNS, export, write_parquet
 
 PLATFORM = Source("clef", KeyKind.PLATFORM)
 SECRET = b"a secret for tests, 32 bytes long"
@@ -70,6 +70,31 @@ def test_an_appeal_replaces_what_it_was_about(queue, decide, colleague, noon):
     queue.decide(case_id, colleague, LEGAL, now=noon)
     (row,) = queue.training_rows()
     assert (row["illegal"], row["readings"]) == (0.0, 1)
+
+
+def test_who_waited_and_what_fell_can_be_told(queue, decide, colleague, noon):
+    case_id = decide("a")
+    (row,) = queue.training_rows()
+    assert (row["first_decided_at"], row["overturned"]) == (noon, None)
+    queue.appeal(case_id, PLATFORM, now=noon)
+    queue.claim(colleague, now=noon)
+    queue.decide(case_id, colleague, LEGAL, now=noon + timedelta(hours=2))
+    (row,) = queue.training_rows()
+    assert (row["first_decided_at"], row["overturned"]) == (noon, True)
+    assert row["decided_at"] == noon + timedelta(hours=2)
+
+
+def test_cases_that_nobody_read_are_rows_when_asked_for(queue, decide, analyst, noon, tmp_path):
+    read = decide("a")
+    queue.receive([NewCase(external_id="b", text="score=0.4")], source=PLATFORM, now=noon)
+    appealed = decide("c", text="score=0.9")
+    queue.appeal(appealed, PLATFORM, now=noon)
+    assert [row["row_id"] for row in queue.training_rows()] == [read]
+    rows = {row["row_id"]: row for row in export(queue.engine, queue.rules, noon, waiting=True)}
+    (unread,) = rows.keys() - {read}
+    assert unread != appealed
+    assert (rows[unread]["readings"], rows[unread]["illegal"], rows[unread]["decided_at"]) == (0, None, None)
+    assert write_parquet(tmp_path / "all.parquet", rows.values()) == 2
 
 
 def test_a_drawn_case_is_weighed_by_its_probability(queue, decide, policy):

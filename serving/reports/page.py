@@ -5,15 +5,17 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from .figures import number
 
+_HERE = "serving.reports"
+
 
 @cache
-def _environment() -> Environment:
+def _environment(package: str) -> Environment:
     environment = Environment(
-        loader=PackageLoader("serving.reports"),
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader(_HERE)]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -23,6 +25,6 @@ def _environment() -> Environment:
     return environment
 
 
-def page(name: str, /, **values: Any) -> str:
-    """The template ``name`` with its values."""
-    return _environment().get_template(name).render(values)
+def page(name: str, /, *, package: str = _HERE, **values: Any) -> str:
+    """The template ``name`` of ``package`` with its values; it may extend ``base.html`` of this one."""
+    return _environment(package).get_template(name).render(values)

@@ -12,23 +12,30 @@ from .orders import ReadingOrder
 from .scenario import Scenario, Shift
 from .world import Notice, World
 
-#: Minutes between two heartbeats of a reader; below the shortest lease that makes sense.
-_BEAT = 5.0
+#: Minutes after a decision at which it is applied to equal texts: the service does so within seconds of an undo's end.
+_SETTLED = 2.0
 #: Days after the last arrival in which what still waits is read.
 _DRAIN_DAYS = 30
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One notice read: begun and ended at these minutes."""
+    """One notice dealt with: begun and ended at these minutes.
+
+    Attributes:
+        acted: it was found illegal.
+        read: by a person; else its text had been read before, and it took no time.
+    """
 
     notice: Notice
     begun: float
     ended: float
+    acted: bool
+    read: bool = True
 
 
 def run(world: World, order: ReadingOrder, scenario: Scenario) -> list[Reading]:
-    """Every reading, in the order in which it ended, until all is read."""
+    """Every reading, in the order in which it ended, until all is dealt with."""
     day = _Days(world, order)
     for shift in scenario.shifts:
         for number in range(shift.analysts):
@@ -56,6 +63,7 @@ class _Days:
         for notice in self._world.notices:
             yield self.env.timeout(notice.at - self.env.now)
             self._order.arrive(notice)
+            self._settle()
             rung, self._arrived = self._arrived, self.env.event()
             rung.succeed()
 
@@ -86,11 +94,25 @@ class _Days:
     def _read(self, name: str, notice: Notice) -> Generator[simpy.Event, Any, None]:
         begun = self.env.now
         done = begun + notice.minutes
-        while done - self.env.now > _BEAT:
-            yield self.env.timeout(_BEAT)
+        beat = self._order.beat_minutes
+        while done - self.env.now > beat:
+            yield self.env.timeout(beat)
             self._order.beat(notice, name, self.env.now)
         yield self.env.timeout(max(0.0, done - self.env.now))
         self._order.read(notice, name, self.env.now)
-        self.readings.append(Reading(notice, begun, self.env.now))
+        self._note(Reading(notice, begun, self.env.now, notice.found_illegal))
+        self.env.process(self._settle_later())
+
+    def _settle_later(self) -> Generator[simpy.Event, Any, None]:
+        yield self.env.timeout(_SETTLED)
+        self._settle()
+
+    def _settle(self) -> None:
+        now = self.env.now
+        for notice, acted in self._order.settle(now):
+            self._note(Reading(notice, now, now, acted, read=False))
+
+    def _note(self, reading: Reading) -> None:
+        self.readings.append(reading)
         if len(self.readings) == len(self._world.notices):
             self.all_read.succeed()

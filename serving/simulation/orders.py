@@ -1,4 +1,4 @@
-"""Four orders of reading, behind one interface: who comes first, what the model alone would say, Vigie, and the truth.
+"""Orders of reading, behind one interface: who comes first, what the model alone would say, Vigie, and the truth.
 
 Vigie is the queue itself, on a database of its own in a temporary folder: receipt, scoring, priority, claim order,
 leases and decisions are the code that serves, under the deployment's policy. Nothing of it is copied here.
@@ -6,27 +6,33 @@ leases and decisions are the code that serves, under the deployment's policy. No
 
 from __future__ import annotations
 
+import math
 import random
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from serving.bundle.errors import InputError
 from serving.bundle.manifest import Manifest
 from serving.bundle.taxonomy import FAMILIES, Taxonomy
 from serving.bundle.verdict import Verdict
 from serving.policy import Action, Policy
-from serving.review import Account, DecisionForm, NewCase, Queue, Role, Source, State, open_database
+from serving.review import Account, Case, DecisionForm, NewCase, Queue, Role, Source, State, open_database
 
 from .world import START, Notice, World
 
 
 class ReadingOrder(Protocol):
     """What the simulated team asks of an order. Moments are minutes since the start of the world."""
+
+    @property
+    def beat_minutes(self) -> float:
+        """Minutes of reading between two calls of ``beat``."""
 
     def arrive(self, notice: Notice) -> None:
         """A notice has come."""
@@ -43,13 +49,24 @@ class ReadingOrder(Protocol):
     def read(self, notice: Notice, analyst: str, at: float) -> None:
         """The analyst has read and decided."""
 
+    def settle(self, at: float) -> list[tuple[Notice, bool]]:
+        """Waiting notices that get the decision on an equal text, each with whether that found it illegal."""
+
 
 class Ranked:
-    """Hands out the waiting notice of the highest key; equal keys in order of arrival."""
+    """Hands out the waiting notice of the highest key; equal keys in order of arrival.
 
-    def __init__(self, key: Callable[[Notice, float], float]) -> None:
+    Args:
+        closes_copies: a text that was read is not read again: its decision holds for its copies.
+    """
+
+    beat_minutes = math.inf
+
+    def __init__(self, key: Callable[[Notice, float], float], *, closes_copies: bool = False) -> None:
         self._key = key
         self._waiting: dict[int, Notice] = {}
+        self._closes_copies = closes_copies
+        self._decided: dict[str, bool] = {}
 
     def arrive(self, notice: Notice) -> None:
         """It waits."""
@@ -69,7 +86,14 @@ class Ranked:
         """No lease here."""
 
     def read(self, notice: Notice, analyst: str, at: float) -> None:
-        """Nothing to keep."""
+        """Kept for the copies."""
+        if self._closes_copies:
+            self._decided.setdefault(notice.gold.text, notice.found_illegal)
+
+    def settle(self, at: float) -> list[tuple[Notice, bool]]:
+        """Copies of what was decided, orders and dangers to life aside, as in the queue."""
+        copies = [n for n in self._waiting.values() if n.gold.text in self._decided and not (n.order or n.vital)]
+        return [(self._waiting.pop(copy.number), self._decided[copy.gold.text]) for copy in copies]
 
 
 def fifo() -> Ranked:
@@ -77,14 +101,22 @@ def fifo() -> Ranked:
     return Ranked(lambda notice, at: 0.0)
 
 
-def score_only() -> Ranked:
+def score_only(*, closes_copies: bool = False) -> Ranked:
     """The highest probability of any family first: the model without severity, reach, clock or age."""
-    return Ranked(lambda notice, at: max(notice.gold.verdict.scores[family] or 0.0 for family in FAMILIES))
+    return Ranked(
+        lambda notice, at: max(notice.gold.verdict.scores[family] or 0.0 for family in FAMILIES),
+        closes_copies=closes_copies,
+    )
 
 
 def oracle() -> Ranked:
-    """The most harm still to come per minute of reading first, known exactly, the future included; obeys no clock."""
-    return Ranked(lambda notice, at: notice.harm_left(at) / notice.minutes if notice.acted_on else 0.0)
+    """The most harm still to come per minute of reading first, known exactly, the future included; obeys no clock.
+
+    It reads no text twice either, so that it bounds what Vigie can do.
+    """
+    return Ranked(
+        lambda notice, at: notice.harm_left(at) / notice.minutes if notice.acted_on else 0.0, closes_copies=True
+    )
 
 
 @dataclass(frozen=True)
@@ -110,19 +142,37 @@ class Vigie:
         self._cases: dict[str, str] = {}
         actions = queue.rules.policy.offered_actions()
         self._action = {True: _action(actions, "illegal"), False: _action(actions, "legal")}
-        self._ground = queue.rules.taxonomy.grounds[0].key
+        self._taxonomy = queue.rules.taxonomy
+        times = Counter(notice.gold.text for notice in notices)
+        self._repeated = {text for text, count in times.items() if count > 1}
+        self._copies: dict[str, Notice] = {}
+        self._decided: set[str] = set()
+
+    @property
+    def beat_minutes(self) -> float:
+        """Twice in a lease."""
+        return self._queue.rules.policy.claims.lease_minutes / 2
 
     def arrive(self, notice: Notice) -> None:
         """Received and scored at once, as the service does within seconds."""
-        case = NewCase(external_id=notice.id, text=notice.gold.text, reach=int(notice.views), order=notice.order)
+        rules = self._queue.rules.policy.vital
+        case = NewCase(
+            external_id=notice.id,
+            text=notice.gold.text,
+            reach=int(notice.views),
+            order=notice.order,
+            category=rules.categories[0] if notice.vital else None,
+        )
         source, now = Source(f"{notice.kind}", notice.kind), _moment(notice.at)
         self._cases[notice.id] = self._queue.receive([case], source=source, now=now)[0].id
         self._queue.score_pending(self._scorer, now=now)
+        if notice.gold.text in self._repeated:
+            self._copies[notice.id] = notice
 
     def seen(self, notice: Notice, at: float) -> None:
         """Its rank is written again, while it waits."""
         case_id = self._cases[notice.id]
-        if self._queue.get(case_id).state in (State.RECEIVED, State.SCORED):
+        if self._case(notice).state in (State.RECEIVED, State.SCORED):
             self._queue.change_reach(case_id, notice.reach(at), Source(f"{notice.kind}", notice.kind), _moment(at))
 
     def next(self, analyst: str, at: float) -> Notice | None:
@@ -136,12 +186,31 @@ class Vigie:
 
     def read(self, notice: Notice, analyst: str, at: float) -> None:
         """A decision."""
-        form = DecisionForm(
-            illegal=notice.acted_on,
-            ground=self._ground if notice.acted_on else None,
-            action=self._action[notice.acted_on],
-        )
+        found = notice.found_illegal
+        ground = _ground_of(notice, self._taxonomy) if found else None
+        form = DecisionForm(illegal=found, ground=ground, action=self._action[found])
         self._queue.decide(self._cases[notice.id], _account(analyst), form, _moment(at))
+        self._copies.pop(notice.id, None)
+        self._decided.add(notice.gold.text)
+
+    def settle(self, at: float) -> list[tuple[Notice, bool]]:
+        """The queue closes what equals a decision that can no longer be undone; which cases it closed."""
+        copies = [notice for notice in self._copies.values() if notice.gold.text in self._decided]
+        if not copies:
+            return []
+        self._queue.score_pending(self._scorer, now=_moment(at))
+        closed = [(notice, case) for notice in copies if (case := self._case(notice)).state is State.DECIDED]
+        for notice, _ in closed:
+            del self._copies[notice.id]
+        return [(notice, case.decisions[-1].illegal) for notice, case in closed]
+
+    def training_rows(self, until: float) -> Iterator[dict[str, Any]]:
+        """What ``vigie queue export`` gives of the decisions taken until then."""
+        end = _moment(until)
+        return (row for row in self._queue.training_rows() if row["decided_at"] <= end)
+
+    def _case(self, notice: Notice) -> Case:
+        return self._queue.get(self._cases[notice.id])
 
 
 @contextmanager
@@ -156,6 +225,12 @@ def vigie(world: World, policy: Policy, taxonomy: Taxonomy, scorer: Remembered, 
             yield Vigie(queue, scorer, world.notices)
         finally:
             engine.dispose()
+
+
+def _ground_of(notice: Notice, taxonomy: Taxonomy) -> str:
+    """A legal ground of what the text truly is; the first of all for one found illegal by mistake."""
+    family = notice.gold.family(taxonomy)
+    return next((ground for ground in taxonomy.grounds if ground.family == family), taxonomy.grounds[0]).key
 
 
 def _read_once(policy: Policy) -> Policy:

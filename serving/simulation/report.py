@@ -12,11 +12,17 @@ from serving.bundle.taxonomy import Taxonomy
 from serving.reports.figures import bars, curves, number
 from serving.reports.page import page
 
-from .measures import Figures
-from .study import FIFO, ORACLE, SCORE, VIGIE, Interval, Study, orders
+from .measures import VITAL, Figures
+from .study import FIFO, ORACLE, SCORE, SCORE_ONCE, VIGIE, Interval, Study, orders
 
 GAIN_OVER_SCORE, SHARE_OF_ORACLE = 1.15, 0.90
-_NAMES = {FIFO: "Premier arrivé", SCORE: "Score seul", VIGIE: "Vigie", ORACLE: "Oracle"}
+_NAMES = {
+    FIFO: "Premier arrivé",
+    SCORE: "Score seul",
+    SCORE_ONCE: "Score seul, copies lues une fois",
+    VIGIE: "Vigie",
+    ORACLE: "Oracle",
+}
 _HOURS_SHOWN = 24
 
 
@@ -36,6 +42,7 @@ class Row:
     name: str
     per_minute: Interval
     share: float
+    views: float
     missed: int
     deadlines: int
     median: float
@@ -58,6 +65,7 @@ def write_page(study: Study, taxonomy: Taxonomy, source: str) -> str:
     """The page; ``source`` says in French where the texts come from."""
     return page(
         "simulation.html",
+        package="serving.simulation",
         study=study,
         source=source,
         goals=goals(study),
@@ -66,15 +74,21 @@ def write_page(study: Study, taxonomy: Taxonomy, source: str) -> str:
 
 
 def goals(study: Study) -> list[Goal]:
-    """The goals of the queue at the judged load, and its deadlines wherever everything can be read in time."""
+    """The goals of the queue at the judged load, and its deadlines wherever everything can be read in time.
+
+    The gain is judged twice: against a queue that reads every copy, and against one that reads a text once, so that
+    what the order brings shows apart from what known content brings.
+    """
     load = study.scenario.judged_load
     gain = study.ratio(load, VIGIE, SCORE, _per_minute)
+    order_alone = study.ratio(load, VIGIE, SCORE_ONCE, _per_minute)
     share = study.ratio(load, VIGIE, ORACLE, _per_minute)
     feasible = [one for one in study.scenario.loads if one <= 1]
     missed = sum(study.total(one, VIGIE, lambda run: run.missed) for one in feasible)
     deadlines = sum(study.total(one, VIGIE, lambda run: run.deadlines) for one in feasible)
     return [
         Goal("Préjudice évité par minute : au moins 15 % de plus que le score seul", *_told(gain, GAIN_OVER_SCORE)),
+        Goal("La même chose, le score seul ne relisant pas les copies", *_told(order_alone, GAIN_OVER_SCORE)),
         Goal("Préjudice évité par minute : au moins 90 % de l’oracle", *_told(share, SHARE_OF_ORACLE)),
         Goal(
             "Aucune échéance légale manquée tant que l’équipe suffit (charge d’au plus 1)",
@@ -90,9 +104,9 @@ def _told(ratio: Interval, least: float) -> tuple[str, bool]:
 
 
 def name_of(order: str) -> str:
-    """An order in French; Vigie with another tau says so."""
-    base, _, hours = order.partition("@")
-    return f"{_NAMES[base]}, tau {hours}\u202fh" if hours else _NAMES[base]
+    """An order in French; a variant of Vigie says which."""
+    base, _, variant = order.partition(":")
+    return f"{_NAMES[base]}, {variant}" if variant else _NAMES[base]
 
 
 def rows(study: Study, load: float) -> list[Row]:
@@ -106,6 +120,8 @@ def _row(study: Study, load: float, order: str) -> Row:
         per_minute=study.mean(load, order, _per_minute),
         share=study.total(load, order, lambda run: run.harm_averted)
         / study.total(load, order, lambda run: run.harm_avertable),
+        views=study.total(load, order, lambda run: run.views_averted)
+        / study.total(load, order, lambda run: run.views_avertable),
         missed=round(study.total(load, order, lambda run: run.missed)),
         deadlines=round(study.total(load, order, lambda run: run.deadlines)),
         median=study.mean(load, order, lambda run: float(np.median(run.action_minutes))).value,
@@ -143,11 +159,17 @@ def _waits(study: Study, load: float, shown: Sequence[str], taxonomy: Taxonomy) 
     groups = sorted({group for run in study.runs[load][VIGIE] for group in run.waiting})
     return [
         (
-            taxonomy.output(group).title if group else "Aucun préjudice",
+            _group_title(group, taxonomy),
             [_mean_wait(study.runs[load][order], group) for order in shown],
         )
         for group in groups
     ]
+
+
+def _group_title(group: str, taxonomy: Taxonomy) -> str:
+    if group == VITAL:
+        return "Danger pour la vie"
+    return taxonomy.output(group).title if group else "Aucun préjudice"
 
 
 def _mean_wait(runs: Sequence[Figures], group: str) -> float:

@@ -14,23 +14,29 @@ from serving.classifier import Classifier
 from serving.policy import load_policy
 from serving.settings import Settings
 
+from .outputs import written
 from .report import goals, rows, write_page
 from .scenario import Scenario, load_scenario
 from .study import Study, study
-from .texts import judged, own_texts, read_texts
-
-#: Texts scored for each one that a world needs, so that every stratum can be filled.
-_SPARE = 4
+from .texts import Row, everyday_sentences, in_posts, judged, own_texts, read_texts
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to simulate; ``file`` None means our own cases, those held out unless ``in_sample``."""
+    """What to simulate.
+
+    Attributes:
+        file: None for our own cases, those held out unless ``in_sample``.
+        readings: CSV to write, one line for each notice, order and load.
+        decisions: Parquet to write: what ``vigie queue export`` gives of the first days of the judged load.
+    """
 
     file: Path | None
     scenario: Path
     in_sample: bool = False
     replicates: int | None = None
+    readings: Path | None = None
+    decisions: Path | None = None
 
 
 def simulate_to(output: Path, request: Request, settings: Settings, advance: Callable[[], None]) -> list[str]:
@@ -49,31 +55,33 @@ def simulate_to(output: Path, request: Request, settings: Settings, advance: Cal
         texts = judged(given, classifier, taxonomy)
     finally:
         classifier.close()
-    found = study(
-        scenario,
-        texts,
-        policy,
-        taxonomy,
-        manifest=classifier.manifest,
-        bundle_id=classifier.bundle_id,
-        advance=advance,
-    )
+    with written(request.readings, request.decisions, scenario) as observe:
+        found = study(
+            scenario,
+            texts,
+            policy,
+            taxonomy,
+            manifest=classifier.manifest,
+            bundle_id=classifier.bundle_id,
+            advance=advance,
+            observe=observe,
+        )
     _write(output, write_page(found, taxonomy, source))
     return list(_lines(found))
 
 
-def _texts(
-    request: Request, settings: Settings, scenario: Scenario
-) -> tuple[list[tuple[str, str, frozenset[str]]], str]:
+def _texts(request: Request, settings: Settings, scenario: Scenario) -> tuple[list[Row], str]:
+    """The texts, and where they come from in French. A file's texts are taken as they are; ours stand in posts."""
     if request.file is not None:
         return list(read_texts(request.file)), f"fichier {request.file.name}"
-    role = "train" if request.in_sample else "held_out"
-    own = list(own_texts(settings.datasets / "vigie", role))
-    wanted = _SPARE * scenario.arrivals.days * scenario.arrivals.per_day
-    drawn = random.Random(scenario.seed).sample(own, min(len(own), wanted))
+    folder = settings.datasets / "vigie"
+    rows = list(own_texts(folder, "train" if request.in_sample else "held_out"))
+    most = scenario.arrivals.days * scenario.arrivals.per_day
+    rows = random.Random(scenario.seed).sample(rows, min(len(rows), most))
+    posts = in_posts(rows, everyday_sentences(folder), scenario.posts, scenario.seed)
     if request.in_sample:
-        return drawn, "nos cas d’entraînement, que le modèle a appris : chiffres flatteurs"
-    return drawn, "nos cas tenus à l’écart, qu’aucun modèle n’a lus"
+        return posts, "nos cas d’entraînement, que le modèle a appris : chiffres flatteurs"
+    return posts, "nos cas tenus à l’écart, qu’aucun modèle n’a lus, dans des messages de longueur variée"
 
 
 def _write(output: Path, content: str) -> None:
@@ -88,7 +96,8 @@ def _lines(found: Study) -> Iterator[str]:
         yield f"load {load:g}: {found.notices} notices a world, {found.scenario.replicates} worlds"
         for row in rows(found, load):
             yield (
-                f"  {row.name:20} harm averted {100 * row.share:5.1f} %, {row.per_minute.value:6.2f} a minute; "
+                f"  {row.name:32} harm averted {100 * row.share:5.1f} %, {row.per_minute.value:6.2f} a minute; "
+                f"views averted {100 * row.views:5.1f} %; "
                 f"deadlines missed {row.missed}/{row.deadlines}; action {row.median:.0f} min (p90 {row.late:.0f}); "
                 f"95 % of grave after {100 * row.grave:.0f} %"
             )

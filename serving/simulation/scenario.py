@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from serving.bundle.config import Frozen, load
+from serving.bundle.errors import ConfigError, nearest
 from serving.bundle.taxonomy import FAMILIES
+from serving.policy import Policy
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -34,6 +37,7 @@ class Arrivals(Frozen):
     hours: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=24, max_length=24)]
     authority: Chance
     trusted_flagger: Chance
+    vital: Chance
     shares: dict[str, Share]
 
     @model_validator(mode="after")
@@ -43,6 +47,23 @@ class Arrivals(Frozen):
         if not sum(self.hours):
             raise ValueError("hours: at least one must have a weight")
         return self
+
+
+class Posts(Frozen):
+    """How long the posts are in which our own sentences stand."""
+
+    per_text: Annotated[int, Field(ge=1, le=50)]
+    median_words: Positive
+    sigma: Annotated[float, Field(ge=0)]
+    most_words: Annotated[int, Field(ge=10)]
+
+
+class Copies(Frozen):
+    """Texts that are notified again, word for word: raids, and posts that many people report."""
+
+    share: Annotated[float, Field(ge=0, lt=0.9)]
+    mean: Annotated[float, Field(ge=1)]
+    hours: Positive
 
 
 class Reach(Frozen):
@@ -65,7 +86,7 @@ class Fading(Frozen):
 class Analysts(Frozen):
     """How people read."""
 
-    sensitivity: Share
+    finds_illegal: Chance
     sigma: Annotated[float, Field(ge=0)]
 
 
@@ -89,6 +110,36 @@ class Shift(Frozen):
         return 60 * self.analysts * (self.to_hour - self.from_hour)
 
 
+class Variant(Frozen):
+    """Vigie under a policy that differs in a few values, such as ``{"rank.tau_seconds" = 86400}``."""
+
+    name: Annotated[str, Field(min_length=1)]
+    policy: dict[str, float]
+
+    def of(self, policy: Policy) -> Policy:
+        """The deployment's policy with these values.
+
+        Raises:
+            ConfigError: a key is none of the policy's, or its value is refused.
+        """
+        for key, value in self.policy.items():
+            policy = _with(policy, key, value)
+        return policy
+
+
+def _with(policy: Policy, key: str, value: float) -> Policy:
+    tables: Mapping[str, Frozen] = {name: part for name, part in policy if isinstance(part, Frozen)}
+    known = [f"{name}.{field}" for name, part in tables.items() for field in type(part).model_fields]
+    if key not in known:
+        raise ConfigError(f"simulation.toml: variant policy {key!r} is no value of policy.toml{nearest(key, known)}")
+    table, field = key.split(".")
+    try:
+        part = type(tables[table]).model_validate({**tables[table].model_dump(), field: value})
+    except ValidationError as error:
+        raise ConfigError(f"simulation.toml: variant policy {key} = {value}: {error.errors()[0]['msg']}") from None
+    return policy.model_copy(update={table: part})
+
+
 class Scenario(Frozen):
     """The whole of ``configs/simulation.toml``."""
 
@@ -96,13 +147,15 @@ class Scenario(Frozen):
     replicates: Annotated[int, Field(ge=2, le=1000)]
     loads: Annotated[tuple[Positive, ...], Field(min_length=1)]
     judged_load: Positive
-    other_tau_hours: tuple[Positive, ...]
     grave_severity: Positive
+    posts: Posts
     arrivals: Arrivals
+    copies: Copies
     reach: Reach
     harm: Fading
     analysts: Analysts
     shifts: Annotated[tuple[Shift, ...], Field(alias="shift", min_length=1)]
+    variants: Annotated[tuple[Variant, ...], Field(alias="variant")] = ()
 
     @model_validator(mode="after")
     def _judged(self) -> Self:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -12,19 +12,39 @@ from serving.bundle.manifest import Manifest
 from serving.bundle.taxonomy import Taxonomy
 from serving.policy import Policy
 
-from .days import run
+from .days import Reading, run
 from .measures import Figures, figures
 from .orders import ReadingOrder, Remembered, fifo, oracle, score_only, vigie
 from .scenario import Scenario
 from .texts import GoldText
 from .world import World, draw_world, size_of
 
-FIFO, SCORE, VIGIE, ORACLE = "fifo", "score", "vigie", "oracle"
+FIFO, SCORE, SCORE_ONCE, VIGIE, ORACLE = "fifo", "score", "score_once", "vigie", "oracle"
+_RANKED = {
+    FIFO: fifo,
+    SCORE: score_only,
+    SCORE_ONCE: lambda: score_only(closes_copies=True),
+    ORACLE: oracle,
+}
 
 
 def orders(scenario: Scenario) -> tuple[str, ...]:
-    """The orders of a study: ``vigie@24`` is Vigie with a tau of 24 hours."""
-    return (FIFO, SCORE, VIGIE, *(f"{VIGIE}@{hours:g}" for hours in scenario.other_tau_hours), ORACLE)
+    """The orders of a study: ``vigie:NAME`` is Vigie under the policy of that variant."""
+    return (FIFO, SCORE, SCORE_ONCE, VIGIE, *(f"{VIGIE}:{variant.name}" for variant in scenario.variants), ORACLE)
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One order that has dealt with one world."""
+
+    load: float
+    name: str
+    order: ReadingOrder
+    world: World
+    readings: list[Reading]
+
+
+Observer = Callable[[Observed], None]
 
 
 @dataclass(frozen=True)
@@ -72,9 +92,11 @@ def study(
     manifest: Manifest,
     bundle_id: str,
     advance: Callable[[], None] = lambda: None,
+    observe: Observer | None = None,
 ) -> Study:
-    """Run a scenario; ``advance`` is called after each world."""
+    """Run a scenario; ``advance`` is called after each world, ``observe`` after each order on it."""
     scorer = Remembered(bundle_id, manifest, {text.text: text.verdict for text in texts})
+    policies = {VIGIE: policy} | {f"{VIGIE}:{variant.name}": variant.of(policy) for variant in scenario.variants}
     runs: dict[float, dict[str, list[Figures]]] = {}
     for load in scenario.loads:
         runs[load] = {name: [] for name in orders(scenario)}
@@ -82,8 +104,10 @@ def study(
             seed = scenario.seed + replicate
             world = draw_world(scenario, texts, policy, taxonomy, load=load, seed=seed)
             for name in orders(scenario):
-                with _order(name, world, policy, taxonomy, scorer, seed) as order:
+                with _order(name, world, policies, taxonomy, scorer, seed) as order:
                     readings = run(world, order, scenario)
+                    if observe:
+                        observe(Observed(load, name, order, world, readings))
                 runs[load][name].append(figures(world, readings, policy, scenario.grave_severity))
             advance()
     notices = size_of(scenario, texts, taxonomy)
@@ -91,18 +115,11 @@ def study(
 
 
 def _order(
-    name: str, world: World, policy: Policy, taxonomy: Taxonomy, scorer: Remembered, seed: int
+    name: str, world: World, policies: Mapping[str, Policy], taxonomy: Taxonomy, scorer: Remembered, seed: int
 ) -> AbstractContextManager[ReadingOrder]:
-    if name.startswith(VIGIE):
-        return vigie(world, _with_tau(policy, name), taxonomy, scorer, seed)
-    return nullcontext({FIFO: fifo, SCORE: score_only, ORACLE: oracle}[name]())
-
-
-def _with_tau(policy: Policy, name: str) -> Policy:
-    hours = name.partition("@")[2]
-    if not hours:
-        return policy
-    return policy.model_copy(update={"rank": policy.rank.model_copy(update={"tau_seconds": 3600 * float(hours)})})
+    if name in policies:
+        return vigie(world, policies[name], taxonomy, scorer, seed)
+    return nullcontext(_RANKED[name]())
 
 
 def _bootstrap(values: np.ndarray, statistic: Callable[[np.ndarray], float], draws: int = 1000) -> Interval:

@@ -7,11 +7,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from serving.bundle.config import read_toml
 from serving.bundle.errors import InputError, nearest
 from serving.bundle.taxonomy import FAMILIES, OUTPUT_KEYS, Taxonomy, family_of, with_parents
+from serving.bundle.text import words
 from serving.bundle.verdict import Verdict
 from serving.review.scoring import Scorer
+
+from .scenario import Posts
+
+#: One text before it is judged: id, text, true labels.
+Row = tuple[str, str, frozenset[str]]
+#: Files of ours whose cases are everyday talk: what people write around the sentence that is reported.
+_EVERYDAY = "ordinaire*.toml"
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,7 @@ class GoldText:
         return family_of(max(sorted(weighed), key=lambda key: weighed[key])) if weighed else None
 
 
-def own_texts(folder: Path, role: str = "held_out") -> Iterator[tuple[str, str, frozenset[str]]]:
+def own_texts(folder: Path, role: str = "held_out") -> Iterator[Row]:
     """(id, text, true labels) of our own cases without slots; those held out are unknown to every model of ours."""
     for path in sorted(folder.glob("*.toml")):
         content = read_toml(path)
@@ -52,7 +62,37 @@ def own_texts(folder: Path, role: str = "held_out") -> Iterator[tuple[str, str, 
             )
 
 
-def read_texts(path: Path) -> Iterator[tuple[str, str, frozenset[str]]]:
+def everyday_sentences(folder: Path) -> list[str]:
+    """Sentences of ours that harm nobody and say nothing of what stands beside them."""
+    cases = (case for path in sorted(folder.glob(_EVERYDAY)) for case in read_toml(path).get("case", ()))
+    return [case["text"] for case in cases if not case["labels"] and "{" not in case["text"]]
+
+
+def in_posts(rows: Sequence[Row], around: Sequence[str], posts: Posts, seed: int) -> list[Row]:
+    """Each text in ``posts.per_text`` posts of log-normal length, among sentences that change nothing of its truth.
+
+    A post shorter than its text is the text alone; ``judged`` keeps one of these.
+    """
+    rng = np.random.default_rng(seed)
+    wanted = rng.lognormal(np.log(posts.median_words), posts.sigma, (len(rows), posts.per_text))
+    return [
+        (f"{name}/{place}", _post(text, around, min(length, posts.most_words), rng), labels)
+        for (name, text, labels), lengths in zip(rows, wanted, strict=True)
+        for place, length in enumerate(lengths)
+    ]
+
+
+def _post(text: str, around: Sequence[str], length: float, rng: np.random.Generator) -> str:
+    said, count = [text], words(text)
+    for place in rng.permutation(len(around)):
+        if count + words(around[place]) > length:
+            break
+        said.insert(int(rng.integers(len(said) + 1)), around[place])
+        count += words(around[place])
+    return " ".join(said)
+
+
+def read_texts(path: Path) -> Iterator[Row]:
     """(id, text, true labels) of a JSONL file of ``{"id", "text", "gold": [keys]}``.
 
     Raises:
@@ -67,7 +107,7 @@ def read_texts(path: Path) -> Iterator[tuple[str, str, frozenset[str]]]:
             yield _read(line, f"{path}, line {number}")
 
 
-def _read(line: str, where: str) -> tuple[str, str, frozenset[str]]:
+def _read(line: str, where: str) -> Row:
     try:
         row = json.loads(line)
         name, text, gold = str(row["id"]), row["text"], row["gold"]
@@ -81,7 +121,7 @@ def _read(line: str, where: str) -> tuple[str, str, frozenset[str]]:
     return name, text, frozenset(gold)
 
 
-def judged(rows: Sequence[tuple[str, str, frozenset[str]]], classifier: Scorer, taxonomy: Taxonomy) -> list[GoldText]:
+def judged(rows: Sequence[Row], classifier: Scorer, taxonomy: Taxonomy) -> list[GoldText]:
     """The texts with their verdicts; one that cannot be scored, or comes twice, is left out."""
     first = {text.strip(): (name, text, labels) for name, text, labels in reversed(rows)}
     kept = list(first.values())[::-1]

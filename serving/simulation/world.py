@@ -22,7 +22,7 @@ from serving.bundle.text import words
 from serving.policy import Policy
 from serving.review import KeyKind, Order
 
-from .scenario import Scenario
+from .scenario import Copies, Scenario
 from .texts import GoldText
 
 #: Midnight of the first simulated day.
@@ -39,7 +39,8 @@ class Notice:
         at: minutes since the start of the world.
         minutes: what reading it takes.
         views, growth: views at the notice, and views still to come.
-        found: whether a reader finds it illegal, if it is.
+        vital: the reporter says that a life is in danger.
+        found_illegal: what its reader finds.
     """
 
     number: int
@@ -52,7 +53,8 @@ class Notice:
     fading_hours: float
     kind: KeyKind
     order: Order | None
-    found: bool
+    vital: bool
+    found_illegal: bool
 
     @property
     def id(self) -> str:
@@ -67,7 +69,7 @@ class Notice:
     @property
     def acted_on(self) -> bool:
         """Whether reading it ends its harm."""
-        return self.illegal and self.found
+        return self.illegal and self.found_illegal
 
     def reach(self, at: float) -> int:
         """Views at minute ``at``."""
@@ -119,7 +121,8 @@ def size_of(scenario: Scenario, texts: Sequence[GoldText], taxonomy: Taxonomy) -
     """
     strata, shares = _strata(texts, taxonomy), _shares(scenario)
     wanted = scenario.arrivals.days * scenario.arrivals.per_day
-    number = min([wanted, *(int(len(strata[name]) / share) for name, share in shares.items() if share)])
+    once = 1 - scenario.copies.share
+    number = min([wanted, *(int(len(strata[name]) / share / once) for name, share in shares.items() if share)])
     if number < 20:
         have = ", ".join(f"{name or 'harmless'} {len(part)}" for name, part in strata.items())
         raise InputError(f"too few texts for the shares of simulation.toml ({have}); give a larger file")
@@ -131,39 +134,70 @@ def draw_world(
 ) -> World:
     """One world; the same for the same seed, whatever the load, but for how long reading takes."""
     rng = np.random.default_rng(seed)
-    number, strata = size_of(scenario, texts, taxonomy), _strata(texts, taxonomy)
-    chosen: list[GoldText] = []
-    for name, share in _shares(scenario).items():
-        part = strata[name]
-        chosen += [part[i] for i in rng.permutation(len(part))[: round(number * share)]]
-    order = rng.permutation(len(chosen))
-    noise = rng.lognormal(0, scenario.analysts.sigma, len(chosen))
-    estimates = np.array([policy.rank.opening_minutes + words(t.text) / policy.rank.words_per_minute for t in chosen])
-    minutes = estimates * noise
+    chosen, moments = _arrivals(scenario, _strata(texts, taxonomy), size_of(scenario, texts, taxonomy), rng)
+    number = len(chosen)
+    minutes = _reading_minutes(scenario, policy, chosen, rng)
     minutes *= load * scenario.minutes_a_day * scenario.arrivals.days / minutes.sum()
-    moments = np.sort(_moments(scenario, rng, len(chosen)))
-    views = rng.lognormal(np.log(scenario.reach.median), scenario.reach.sigma, len(chosen))
-    growth = views * rng.lognormal(np.log(scenario.reach.growth_median), scenario.reach.growth_sigma, len(chosen))
-    chances = rng.random((len(chosen), 2))
+    views = rng.lognormal(np.log(scenario.reach.median), scenario.reach.sigma, number)
+    growth = views * rng.lognormal(np.log(scenario.reach.growth_median), scenario.reach.growth_sigma, number)
+    chances = rng.random((number, 3))
     notices = []
-    for place, i in enumerate(order):
-        kind = _kind(scenario, chosen[i].illegal, chances[i, 0])
+    for place, gold in enumerate(chosen):
+        kind = _kind(scenario, gold.illegal, chances[place, 0])
         notices.append(
             Notice(
-                place,
-                chosen[i],
-                float(moments[place]),
-                float(minutes[i]),
-                float(views[i]),
-                float(growth[i]),
-                scenario.reach.hours,
-                scenario.harm.fading_hours,
-                kind,
-                _order(kind, chosen[i], place),
-                bool(chances[i, 1] < scenario.analysts.sensitivity),
+                number=place,
+                gold=gold,
+                at=float(moments[place]),
+                minutes=float(minutes[place]),
+                views=float(views[place]),
+                growth=float(growth[place]),
+                growth_hours=scenario.reach.hours,
+                fading_hours=scenario.harm.fading_hours,
+                kind=kind,
+                order=_order(kind, gold, place),
+                vital=bool(chances[place, 2] < scenario.arrivals.vital.of(gold.illegal)),
+                found_illegal=bool(chances[place, 1] < scenario.analysts.finds_illegal.of(gold.illegal)),
             )
         )
     return World(tuple(notices), scenario.arrivals.days * 1440.0, load)
+
+
+def _arrivals(
+    scenario: Scenario, strata: dict[str | None, list[GoldText]], number: int, rng: np.random.Generator
+) -> tuple[list[GoldText], np.ndarray]:
+    """Which texts come and at which minutes, in the order in which they come; copies after their firsts."""
+    firsts: list[GoldText] = []
+    for name, share in _shares(scenario).items():
+        once = round(number * share * (1 - scenario.copies.share))
+        firsts += [strata[name][i] for i in rng.permutation(len(strata[name]))[:once]]
+    moments = rng.permutation(_moments(scenario, rng, len(firsts)))
+    again = _copied(scenario.copies, len(firsts), round(number * scenario.copies.share), rng)
+    later = moments[again] + 60 * rng.exponential(scenario.copies.hours, len(again))
+    # A copy that would come after the last day comes in its last hour, so that every world has as many notices.
+    last = scenario.arrivals.days * 1440.0
+    late = later >= last
+    later[late] = rng.uniform(np.maximum(moments[again][late], last - 60), last)
+    texts, at = firsts + [firsts[i] for i in again], np.concatenate([moments, later])
+    order = np.argsort(at, kind="stable")
+    return [texts[i] for i in order], at[order]
+
+
+def _copied(copies: Copies, firsts: int, number: int, rng: np.random.Generator) -> np.ndarray:
+    """Places of the texts that come again, each as often as it does: geometric sizes, whatever the text says."""
+    places: list[int] = []
+    while len(places) < number:
+        places += [int(rng.integers(firsts))] * int(rng.geometric(1 / copies.mean))
+    return np.array(places[:number], dtype=int)
+
+
+def _reading_minutes(
+    scenario: Scenario, policy: Policy, texts: Sequence[GoldText], rng: np.random.Generator
+) -> np.ndarray:
+    """What the policy expects, times what chance does to it."""
+    terms = policy.rank
+    expected = np.array([terms.opening_minutes + words(text.text) / terms.words_per_minute for text in texts])
+    return expected * rng.lognormal(0, scenario.analysts.sigma, len(texts))
 
 
 def _shares(scenario: Scenario) -> dict[str | None, float]:

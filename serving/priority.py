@@ -3,7 +3,7 @@
 Pure: facts, a verdict and the policy in, a ``Priority`` out. Knows nothing of databases, HTTP or models.
 
     harm    = max_k severity_k p_k x (1 - a p(contexte_protege)) x (1 + log10(1 + reach)) x reporter_weight
-    minutes = opening + words / reading speed
+    minutes = opening + words of text and thread / reading speed
     rank    = ln(max(harm, 1e-6) / minutes) - created_at / tau        (descending)
 
 The age term is absolute, so that one index on rank stays true while time passes: nothing is ever re-sorted.
@@ -93,6 +93,7 @@ class Facts:
         reporter_kind: platform, authority or trusted_flagger: the class of the API key.
         reach: people who have seen the text, if known.
         escalated_vital: an analyst has said that a life is in danger.
+        thread: the posts shown around the text, which are read with it.
     """
 
     text: str
@@ -103,6 +104,12 @@ class Facts:
     order: OrderFacts | None = None
     escalated_vital: bool = False
     standing: Standing | None = None
+    thread: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> int:
+        """Words that a reader has before them."""
+        return words(self.text) + sum(words(post) for post in self.thread)
 
 
 @dataclass(frozen=True)
@@ -178,7 +185,7 @@ def prioritise(
     """
     levels = levels if levels is not None else (verdict.levels if verdict else {})
     harm = _harm(facts, verdict, levels, policy, taxonomy)
-    minutes = policy.rank.opening_minutes + words(facts.text) / policy.rank.words_per_minute
+    minutes = policy.rank.opening_minutes + facts.words / policy.rank.words_per_minute
     age = facts.created_at.timestamp() / policy.rank.tau_seconds
     danger = _danger(facts, levels, policy, taxonomy)
     kind, due_at = _clock(facts.order, policy)
@@ -203,7 +210,7 @@ def prioritise(
                 *_clock_words(kind, due_at, facts.order, target_at, policy),
                 _LANE_WORDS[_lane(facts.reporter_kind)],
                 *_harm_words(harm, facts, verdict),
-                _minutes_words(minutes, facts.text),
+                _minutes_words(minutes, facts),
                 _age_words(facts.created_at, policy),
             )
         ),
@@ -330,11 +337,11 @@ def _harm_words(harm: _Harm, facts: Facts, verdict: Verdict | None) -> Iterator[
     yield f"Préjudice estimé : {_number(harm.value)}"
 
 
-def _minutes_words(minutes: float, text: str) -> str:
-    count = words(text)
-    plural = "s" if count > 1 else ""
+def _minutes_words(minutes: float, facts: Facts) -> str:
+    plural = "s" if facts.words > 1 else ""
     unit = "minutes" if minutes >= 2 else "minute"
-    return f"Lecture estimée : {_number(minutes, 1)} {unit} ({_thousands(count)} mot{plural})"
+    thread = ", fil compris" if facts.thread else ""
+    return f"Lecture estimée : {_number(minutes, 1)} {unit} ({_thousands(facts.words)} mot{plural}{thread})"
 
 
 def _age_words(created_at: datetime, policy: Policy) -> str:

@@ -36,7 +36,8 @@ def facts_of_new(case: NewCase, source: Source, now: datetime, standing: Standin
     """What a body says, as the priority reads it. An order cannot have been received in the future."""
     told = case.order
     order = OrderFacts(told.reference, min(told.received_at or now, now), told.kind, told.due_at) if told else None
-    return Facts(case.text, now, source.kind, case.reach, case.category, order, standing=standing)
+    thread = tuple(post.text for post in case.thread)
+    return Facts(case.text, now, source.kind, case.reach, case.category, order, standing=standing, thread=thread)
 
 
 def facts_of_stored(
@@ -58,6 +59,7 @@ def facts_of_stored(
         order,
         bool(row.escalated_vital) or escalated_vital,
         standing,
+        tuple(post["text"] for post in row.thread or ()),
     )
 
 

@@ -26,10 +26,12 @@ from .cleaning import clean, judge_sha256
 from .digests import digest_of, file_sha256, value_sha256
 from .duplicates import deduplicate
 from .examples import OWN, Example, own_examples, source_examples
+from .feedback import FEEDBACK, FEEDBACK_LICENCE, feedback_digest, feedback_examples
 from .fetch import writable
 from .leakage import seal_splits
 from .mentions import mention_examples
 from .ordinary import CORPUS, CORPUS_CLASS, CORPUS_LICENCE, corpus_digest, ordinary_examples
+from .parts import cluster_draws, within
 from .recipe import OWN_CLASS, DataRecipe
 from .report import DataReport, SourceNotes, build_report, read_report, write_report
 from .second_reading import load_readings, readings_digest, reread
@@ -75,7 +77,7 @@ def prepare(data: DataRecipe, settings: Settings, *, licence_classes: Sequence[s
         _make(folder, fingerprint, data, settings, cards, own, seed)
     tables = datasets.load_from_disk(str(folder / "tables"))
     assert isinstance(tables, datasets.DatasetDict)
-    records = _records(tables["train"], cards, own) + list(_corpus_record(data, settings, tables["train"]))
+    records = _records(tables["train"], cards, own) + list(_other_records(data, settings, tables["train"]))
     return Prepared(tables, records, read_report(folder), folder)
 
 
@@ -99,6 +101,7 @@ def _fingerprint(
             "corpus": corpus_digest(data.registers, settings.corpus) if data.registers else None,
             "readings": _readings_digest(data, settings),
             "judge": judge_sha256() if data.cleaning else None,
+            "feedback": feedback_digest(data.feedback) if data.feedback else None,
             "code": digest_of(file_sha256(path) for path in sorted(Path(__file__).parent.glob("*.py"))),
         }
     )[:24]
@@ -135,6 +138,8 @@ def _read(
 ) -> tuple[list[Example], SourceNotes]:
     """Examples in order of preference: held-out cases, our other cases, then sources by licence and name."""
     written = own_examples(own, data.instances_per_case, seed) if own else []
+    if own and data.part:
+        written = within(written, data.part, cluster_draws(own, data.near_duplicate))
     examples = sorted(written, key=lambda example: not example.held_out)
     notes: SourceNotes = {OWN: Counter(read=len(examples))} if own else {}
     for name, card in cards.items():
@@ -143,6 +148,9 @@ def _read(
             readings = load_readings(settings.datasets, name)
             found = reread(found, card, readings, data.second_reading)
             notes[name]["second_reading"] = len(readings)
+        examples += found
+    if data.feedback:
+        found, notes[FEEDBACK] = feedback_examples(data.feedback)
         examples += found
     if data.ordinary:
         found = ordinary_examples(data.ordinary, settings.corpus, seed)
@@ -237,11 +245,22 @@ def _records(train: datasets.Dataset, cards: Mapping[str, Card], own: OwnCases |
     return list(_own_record(own, rows[OWN])) + [card.record(rows[name]) for name, card in cards.items()]
 
 
-def _corpus_record(data: DataRecipe, settings: Settings, train: datasets.Dataset) -> Iterator[DatasetRecord]:
+def _other_records(data: DataRecipe, settings: Settings, train: datasets.Dataset) -> Iterator[DatasetRecord]:
+    """What has no card: excerpts of the corpus, decisions of the queue."""
+    rows = Counter(train["source"])
     if data.registers:
-        rows = sum(source == CORPUS for source in train["source"])
         digest = corpus_digest(data.registers, settings.corpus)
-        yield DatasetRecord(name=CORPUS, sha256=digest, licence=CORPUS_LICENCE, licence_class=CORPUS_CLASS, rows=rows)
+        yield DatasetRecord(
+            name=CORPUS, sha256=digest, licence=CORPUS_LICENCE, licence_class=CORPUS_CLASS, rows=rows[CORPUS]
+        )
+    if data.feedback:
+        yield DatasetRecord(
+            name=FEEDBACK,
+            sha256=feedback_digest(data.feedback),
+            licence=FEEDBACK_LICENCE,
+            licence_class=OWN_CLASS,
+            rows=rows[FEEDBACK],
+        )
 
 
 def _own_record(own: OwnCases | None, rows: int) -> Iterator[DatasetRecord]:

@@ -10,8 +10,10 @@ from serving.bundle.config import Frozen
 
 from .cards import OutputKey
 from .examples import OWN
+from .feedback import FEEDBACK, FeedbackSection
 from .mentions import MentionsSection
 from .ordinary import CORPUS, OrdinarySection
+from .parts import PartSection
 from .second_reading import SecondReadingSection
 
 OWN_CLASS = "own"
@@ -56,6 +58,10 @@ class DataRecipe(Frozen):
     second_reading: SecondReadingSection | None = None
     #: Annotations of noisy sources that are doubted; none when left out.
     cleaning: CleaningSection | None = None
+    #: Decisions of a review queue; none when left out.
+    feedback: FeedbackSection | None = None
+    #: The part of our own cases that is learnt from; all when left out.
+    part: PartSection | None = None
     #: Factor on the rows of a source (or of "vigie", our own cases); 1 where none is given.
     weights: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
 
@@ -78,6 +84,7 @@ class DataRecipe(Frozen):
             *self.sources,
             *([OWN] if self.own_cases else []),
             *([CORPUS] if self.registers else []),
+            *([FEEDBACK] if self.feedback else []),
         }
         if unknown := sorted(set(self.weights) - known):
             raise ValueError(f"weights.{unknown[0]}: no such source here; expected some of {', '.join(sorted(known))}")

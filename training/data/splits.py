@@ -11,6 +11,7 @@ from dataclasses import replace
 from .cards import Card, Split
 from .digests import unit_interval
 from .examples import OWN, Example
+from .feedback import FEEDBACK
 from .ordinary import CORPUS
 
 SPLITS = ("train", "validation", "test")
@@ -40,7 +41,7 @@ def tie(examples: Iterable[Example], pairs: Iterable[tuple[str, str]]) -> list[E
 
 
 def assign(examples: Iterable[Example], cards: Mapping[str, Card], validation_share: float) -> dict[str, list[Example]]:
-    """Examples by split; held-out cases of ours are test, the others never are; the corpus is train."""
+    """Examples by split; held-out cases of ours are test, the others never are; corpus and feedback are train."""
     splits: dict[str, list[Example]] = {name: [] for name in SPLITS}
     for example in examples:
         splits[_place(example, cards, validation_share)].append(example)
@@ -48,7 +49,7 @@ def assign(examples: Iterable[Example], cards: Mapping[str, Card], validation_sh
 
 
 def _place(example: Example, cards: Mapping[str, Card], validation_share: float) -> str:
-    if example.source == CORPUS:
+    if example.source in (CORPUS, FEEDBACK):
         return "train"
     if example.source == OWN:
         validation = unit_interval(f"{OWN}:{example.group}") < validation_share

@@ -3,46 +3,26 @@
 from __future__ import annotations
 
 import re
-import shutil
-import socket
-import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import uvicorn
+from browsing import chromium, served
 from house import PASSWORD, House, open_house
 
 from serving.review import Role
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 HOSTILE = (
     "<script>window.pris = 1</script><img src=x onerror='window.pris = 2'>"
     "<svg onload='window.pris = 3'></svg><a href='javascript:window.pris = 4'>ici</a>"
     "</blockquote></bdi></main><form action='https://ailleurs.test'> \u202e une menace"
 )
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not Path(CHROMIUM).exists():
-        pytest.skip("no Chromium; install Debian's package chromium")
-    with playwright.sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium() as found:
         yield found
-        found.close()
 
 
 @pytest.fixture
@@ -54,14 +34,8 @@ def house(tmp_path, tiny_bundle) -> Iterator[House]:
 
 @pytest.fixture
 def url(house) -> Iterator[str]:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(house.app, log_level="warning", lifespan="off"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
+    with served(house) as address:
+        yield address
 
 
 @pytest.fixture

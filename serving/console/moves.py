@@ -107,6 +107,18 @@ class MovePages:
             return await self._refused(request, error, form)
         return RedirectResponse(f"{HOME}dossiers/{_id(request)}?fait=confie", 303)
 
+    async def golden(self, request: Request) -> Response:
+        """A supervisor keeps the decided case as a golden item, or retires the item made of it."""
+        form = await self.desk.form(request)
+        account = person(caller_of(request), (Role.SUPERVISOR,))
+        keeps = field(form, "geste") == "garder"
+        act = self.desk.queue.keep_golden if keeps else self.desk.queue.retire_golden
+        try:
+            await in_thread(act, _id(request), account)
+        except VigieError as error:
+            return await self._refused(request, error, form)
+        return RedirectResponse(f"{HOME}dossiers/{_id(request)}?fait={'garde' if keeps else 'retire'}", 303)
+
     async def note(self, request: Request) -> Response:
         """Write something for colleagues."""
         form = await self.desk.form(request)

@@ -16,9 +16,12 @@ _BY_CODE = {
     "bad_password": "Ce mot de passe est trop court ou trop long : choisissez-en un d’au moins douze caractères.",
     "cannot_undo": "Cette décision ne peut plus être annulée : le délai est passé, ou le dossier a changé depuis.",
     "not_open_to_you": "Ce dossier n’attend plus, ou vous y avez déjà pris part : laissez-le à quelqu’un d’autre.",
-    "not_open_to_them": "Cette personne a déjà jugé ce dossier, ou il attend un référent : choisissez quelqu’un d’autre.",
+    "not_open_to_them": "Cette personne a déjà jugé ce dossier, ou il attend un référent : choisissez-en une autre.",
+    "already_golden": "Ce dossier sert déjà de référence, ou en a servi.",
     "enough_today": "Ce texte est grave et vous en avez lu assez aujourd’hui : laissez-le à quelqu’un d’autre.",
     "bad_day": "Écrivez les jours sous la forme 2026-03-02.",
+    "wrong_code": "Ce code n’est pas le bon ou a déjà servi. Saisissez celui qui s’affiche maintenant.",
+    "already_enrolled": "Un code est déjà demandé pour ce compte. Retirez-le d’abord pour changer d’appareil.",
     "csrf": "La page a expiré. Rechargez-la, puis recommencez.",
 }
 

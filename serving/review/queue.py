@@ -13,11 +13,11 @@ from serving.bundle.taxonomy import Taxonomy
 from serving.policy import Policy
 
 from . import (
-    claims,
     clusters,
     events,
     exposure,
     golden,
+    golden_items,
     handling,
     intake,
     rerank,
@@ -87,7 +87,8 @@ class Queue:
     def receive(self, new: Sequence[NewCase], *, source: Source, now: datetime | None = None) -> list[Received]:
         """Store cases; they are on disk when this returns.
 
-        A body already known under its external id for this key is answered again, ``created`` False.
+        A body already known under its external id for this key is answered again, ``created`` False. Pointers of what
+        is raised are into ``new``: ``/0/external_id``.
 
         Raises:
             Conflict: an external id is known for another body; nothing of the batch is stored.
@@ -105,9 +106,7 @@ class Queue:
     def top(self, limit: int = 50, offset: int = 0, now: datetime | None = None) -> list[CaseRow]:
         """Waiting cases in claim order, chance (audit draw, ordinary share) left aside."""
         with reading(self.engine) as connection:
-            columns = list(views.ROW_COLUMNS)
-            rows = claims.in_claim_order(connection, self.rules, columns, limit, offset, now or _clock())
-            return [views.row_of(row) for row in rows]
+            return views.top(connection, self.rules, limit, offset, now or _clock())
 
     def claim(self, analyst: Account, now: datetime | None = None) -> Case | None:
         """Hand the next case to ``analyst`` for the length of a lease; None when nothing waits for them.
@@ -273,6 +272,29 @@ class Queue:
             InputError: the expected decision makes no sense.
         """
         return self._write(golden.add, new, expected, by, now or _clock())
+
+    def keep_golden(self, case_id: str, by: Account, now: datetime | None = None) -> Received:
+        """Make a golden item of a decided case and of its last decision; nobody who judged the case is handed it.
+
+        Raises:
+            Forbidden: only a supervisor does this.
+            Conflict: the case is not decided, its text is erased, or it was made an item already.
+        """
+        return self._write(golden_items.keep, case_id, by, now or _clock())
+
+    def retire_golden(self, case_id: str, by: Account, now: datetime | None = None) -> None:
+        """Hand the golden item made of a case out no more, and erase its text; answers stay in the report.
+
+        Raises:
+            Forbidden: only a supervisor does this.
+            NotFound: no item was made of this case, or it is retired.
+        """
+        self._write(golden_items.retire, case_id, by, now or _clock())
+
+    def serves_as_golden(self, case_id: str) -> bool:
+        """Whether a golden item made of this case is handed out."""
+        with reading(self.engine) as connection:
+            return golden_items.serves(connection, case_id)
 
     def golden_report(self, account_id: str | None = None) -> GoldenReport:
         """How golden items were answered, by everybody or by one person."""

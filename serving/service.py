@@ -3,8 +3,8 @@
     bentoml serve serving.service:VigieService        (or: vigie serve)
 
 Knows who is connected to whom. Each worker opens the database at once, loads the bundle in the background (readiness is
-503 meanwhile), then keeps threads that score received cases, seal new events, watch for other bundles and read along
-for the shadow. At SIGTERM requests under way are answered first, then these threads stop.
+503 meanwhile), then keeps threads that score received cases, seal new events, deliver webhooks, watch for other bundles
+and read along for the shadow. At SIGTERM requests under way are answered first, then these threads stop.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ from serving.console import Desk, Words, create_console
 from serving.facades import Facades, load_facades
 from serving.lineup import Lineup
 from serving.policy import Policy, load_policy
-from serving.review import Accounts, Queue, Quota, open_database
+from serving.review import Accounts, Hooks, Queue, Quota, open_database
 from serving.settings import Settings
+from serving.webhooks import Courier, Terms
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -167,6 +168,7 @@ class Worker:
         self._app: FastAPI | None = None
         self._lineup: Lineup | None = None
         self._pump: Pump | None = None
+        self._courier: Courier | None = None
         self._meters: Meters | None = None
         self._quotas: Quotas | None = None
         self._traces: TracerProvider | None = None
@@ -223,6 +225,8 @@ class Worker:
         self._pump = pump = Pump(rooms.queue, lineup.champion, meters)
         self._app = assemble(rooms, lineup.champion, meters, pump)
         pump.start()
+        self._courier = Courier(Hooks(rooms.queue.engine, rooms.secret), Terms.of(settings), meters.hook)
+        self._courier.start()
         lineup.start()
         log.info("ready", extra={"fields": {"bundle": lineup.champion.bundle_id, "shadow": lineup.shadow_id}})
 
@@ -233,6 +237,8 @@ class Worker:
         self._app = None
         if self._pump:
             self._pump.stop()
+        if self._courier:
+            self._courier.stop()
         if self._lineup:
             self._lineup.close()
         if self._rooms:

@@ -40,6 +40,9 @@ VARIABLES = {
     "VIGIE_MAX_BODY": "bytes of one request body (default: 8388608)",
     "VIGIE_MAX_SCORING": "scoring requests under way per worker before others are answered 503 (default: 64)",
     "VIGIE_MAX_WAIT": "seconds a scoring request may wait to start before it is answered 503 (default: 5)",
+    "VIGIE_HOOK_HTTP": "1: webhooks may go over plain http (default: 0)",
+    "VIGIE_HOOK_PRIVATE": "1: webhooks may go to addresses that are not public (default: 0)",
+    "VIGIE_HOOK_DAYS": "days for which a webhook may fail before it is disabled (default: 5)",
     "VIGIE_TRACES": "address of an OpenTelemetry collector, OTLP over HTTP (default: none, no traces)",
 }
 
@@ -73,6 +76,9 @@ class Settings:
     max_wait: int
     max_explained: int
     remembered: int
+    hook_http: bool
+    hook_private: bool
+    hook_days: int
     traces: str | None
 
     @classmethod
@@ -111,6 +117,9 @@ class Settings:
             max_wait=_integer(given, "VIGIE_MAX_WAIT", 5, 3_600),
             max_explained=_integer(given, "VIGIE_MAX_EXPLAINED", 32, 10**4),
             remembered=_integer(given, "VIGIE_REMEMBERED", 10_000, 10**8, least=0),
+            hook_http=bool(_integer(given, "VIGIE_HOOK_HTTP", 0, 1, least=0)),
+            hook_private=bool(_integer(given, "VIGIE_HOOK_PRIVATE", 0, 1, least=0)),
+            hook_days=_integer(given, "VIGIE_HOOK_DAYS", 5, 365),
             traces=given.get("VIGIE_TRACES"),
         )
 

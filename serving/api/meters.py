@@ -82,6 +82,9 @@ class Meters:
         self.score_gap = Summary(
             "vigie_shadow_score_gap", "Absolute difference of the two scores.", ["label"], registry=home
         )
+        self.hooks = Counter(
+            "vigie_hook_messages", "Webhook messages: delivered, failed; hooks disabled.", ["outcome"], registry=home
+        )
         self.decided = Counter("vigie_cases_decided", "Decisions, by finding.", ["illegal"], registry=home)
 
     def shadow_texts(self, outcome: str, number: int) -> None:
@@ -98,6 +101,10 @@ class Meters:
     def bundle_in_role(self, role: str, bundle: str, step: int) -> None:
         """A bundle took up a role (1), or left it (-1)."""
         self.bundles.labels(role, bundle).inc(step)
+
+    def hook(self, outcome: str) -> None:
+        """A webhook message was delivered or failed, or its hook was disabled."""
+        self.hooks.labels(outcome).inc()
 
     def swap(self, role: str, outcome: str) -> None:
         """A bundle was put in place of another, or refused."""

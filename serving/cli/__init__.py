@@ -16,6 +16,7 @@ from serving.bundle import MissingExtra, VigieError
 
 from .cases import db_verbs, log_verbs, queue_verbs
 from .documents import report, simulate
+from .hooks import hook_verbs
 from .people import key_verbs, user_verbs
 from .scoring import bundle_verbs, score
 from .service import serve
@@ -33,6 +34,7 @@ for name, verbs in (
     ("queue", queue_verbs),
     ("bundle", bundle_verbs),
     ("key", key_verbs),
+    ("hook", hook_verbs),
     ("user", user_verbs),
     ("log", log_verbs),
     ("db", db_verbs),

@@ -52,6 +52,11 @@ Public surface::
         .session(token, now=None) -> Account | None  .open_sessions(account_id, token) -> list[OpenSession]
         .sign_out(token)  .sign_out_everywhere(account_id, but="")
         .set_display(account_id, display)
+    Hooks(engine, secret)                               who is told of decisions (serving.webhooks)
+        .add(url, key_id, now) -> Hook  .listed()  .get(id)  .remove(id)  .secret_of(id) -> str
+        .due(now) -> list[Hook]  .news(hook, limit) -> list[News]
+        .reserve(hook, now, lease) -> bool  .told(id, position, until)  .failed(id, now, again, give_up) -> bool
+        .resume(id, now)
 
 ``now`` is an aware datetime and defaults to the clock; every error is a ``serving.bundle.errors.VigieError``.
 """
@@ -60,6 +65,7 @@ from .accounts import Accounts
 from .bodies import DecisionForm, NewCase, Notice, Order, Reporter, ThreadPost, parse_case
 from .database import open_database
 from .feedback import NewFeedback
+from .hooks import Hook, Hooks, News
 from .queue import Queue
 from .records import (
     READERS,
@@ -125,11 +131,14 @@ __all__ = [
     "Feedback",
     "Filters",
     "GoldenReport",
+    "Hook",
+    "Hooks",
     "Key",
     "KeyKind",
     "Likeness",
     "NewCase",
     "NewFeedback",
+    "News",
     "Note",
     "Notice",
     "OpenSession",

@@ -338,6 +338,23 @@ api_keys = Table(
     Column("concurrency", Integer),
 )
 
+# Who is told of decisions: see hooks.
+hooks = Table(
+    "hooks",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("url", Text, nullable=False),
+    # Whose cases; null for everybody's.
+    Column("key_id", String(32)),
+    Column("created_at", Moment, nullable=False),
+    # The last position it was told of; not tried again before `next_at`, which also keeps other workers away.
+    Column("cursor", Number, nullable=False),
+    Column("next_at", Moment, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("failing_since", Moment),
+    Column("disabled_at", Moment),
+)
+
 people = Table(
     "people",
     metadata,

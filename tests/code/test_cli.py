@@ -3,42 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-
-
-class Program:
-    """``vigie`` with its own state folder."""
-
-    def __init__(self, state: Path, bundle: Path) -> None:
-        self.state = state
-        self.environment = os.environ | {"VIGIE_STATE": str(state), "VIGIE_BUNDLE": str(bundle), "COLUMNS": "200"}
-
-    def __call__(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "serving.cli", *arguments],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            env=self.environment | environment,
-        )
+from program import Program, refused
 
 
 @pytest.fixture
 def vigie(tmp_path: Path, tiny_bundle: Path) -> Program:
     return Program(tmp_path / "state", tiny_bundle)
-
-
-def refused(done: subprocess.CompletedProcess[str], said: str) -> None:
-    assert done.returncode == 2, done.stdout
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def test_a_bundle_is_put_in_use_through_a_link(vigie: Program, tiny_bundle: Path, tmp_path: Path) -> None:
@@ -58,6 +32,15 @@ def test_a_key_is_made_listed_and_revoked(vigie: Program) -> None:
     refused(vigie("key", "quota", "absent"), "absent")
     assert vigie("key", "revoke", made[0]).returncode == 0
     refused(vigie("key", "create", "x", "--kind", "platfrom"), "platform")
+
+
+def test_a_lost_second_factor_is_reset_by_name(vigie: Program) -> None:
+    for name, role, factor in (("ana", "analyst", "none"), ("eva", "admin", "to set up")):
+        assert vigie("user", "create", name, "--role", role).returncode == 0
+        assert factor in next(line for line in vigie("user", "list").stdout.splitlines() if name in line)
+    assert "signs in by password" in vigie("user", "reset-second-factor", "ana").stdout
+    assert "must set up another one" in vigie("user", "reset-second-factor", "eva").stdout
+    refused(vigie("user", "reset-second-factor", "bruno"), "'bruno'")
     refused(vigie("key", "revoke", "absent"), "absent")
 
 

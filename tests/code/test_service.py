@@ -7,16 +7,20 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
+from addressee import addressee
 from running import PATIENCE, Running, rooms, start, stop, wait_for
+from standardwebhooks import Webhook
 
 from serving.api.limits import Limits
-from serving.review import NewCase, Role, Source
+from serving.review import Hooks, NewCase, Role, Source
 
 PASSWORD = "un mot de passe assez long"
 
@@ -28,7 +32,7 @@ def state(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def service(state, tiny_bundle, root) -> Iterator[Running]:
-    process, url, log = start(state, tiny_bundle)
+    process, url, log = start(state, tiny_bundle, VIGIE_HOOK_HTTP="1", VIGIE_HOOK_PRIVATE="1")
     try:
         wait_for(process, url, "/readyz", 200, log)
         _, accounts = rooms(state, root)
@@ -104,6 +108,25 @@ def test_a_case_goes_from_submission_to_decision(service):
         form = {"illegal": True, "ground": "cp.terrorisme", "action": "transmission_pharos"}
         assert analyst.post(f"/v1/cases/{case_id}/decision", json=form).json()["state"] in ("decided", "second_review")
         assert key.get(f"/v1/cases/{case_id}").json()["decisions"][0]["ground"] == "cp.terrorisme"
+
+
+def test_a_decision_is_told_to_a_hook(service, state, root):
+    queue, _ = rooms(state, root)
+    hooks = Hooks(queue.engine, (state / "secret").read_bytes().strip())
+    came = threading.Event()
+    with addressee() as told, service.client(service.key) as platform, service.client(service.session) as analyst:
+        told.before = lambda number: came.set()
+        hook = hooks.add(told.url, None, datetime.now(UTC))
+        case_id = platform.post("/v1/cases", json={"external_id": "h1", "text": "une menace"}).json()["id"]
+        assert analyst.post(f"/v1/cases/{case_id}/claim").status_code == 200
+        order = {"illegal": True, "ground": "cp.terrorisme", "action": "transmission_pharos"}
+        assert analyst.post(f"/v1/cases/{case_id}/decision", json=order).status_code == 200
+        analyst.post(f"/v1/cases/{case_id}/undo")  # told as well, also where the decision awaits a second reader
+        assert came.wait(PATIENCE)
+    headers, body = told.got[0]
+    assert Webhook(hooks.secret_of(hook.id)).verify(body, headers)["data"]["case_id"] == case_id
+    hooks.remove(hook.id)
+    queue.engine.dispose()
 
 
 def test_metrics_count_without_text_or_ids(service):

@@ -251,6 +251,12 @@ class Changes(Answer):
     rows: tuple[CaseRow, ...]
 
 
+class Rows(Answer):
+    """A list of cases."""
+
+    rows: tuple[CaseRow, ...]
+
+
 class Post(Answer):
     """One message of the thread; its author only as a keyed hash."""
 
@@ -326,6 +332,44 @@ class Lease(Answer):
     lease_until: datetime
 
 
+class Likeness(Answer):
+    """A case whose text is near another's; ``risky``: what differs may change the meaning."""
+
+    row: CaseRow
+    similarity: Probability
+    #: Of either text: they are text themselves.
+    differing_words: Annotated[tuple[str, ...], _UNSHOWN]
+    risky: bool
+
+
+class Likenesses(Answer):
+    """Cases alike, nearest first."""
+
+    cases: tuple[Likeness, ...]
+
+
+class Note(Answer):
+    """What an analyst wrote for colleagues."""
+
+    id: int
+    analyst: str
+    at: datetime
+    text: Annotated[str, _UNSHOWN]
+
+
+class Notes(Answer):
+    """The notes of a case, oldest first."""
+
+    notes: tuple[Note, ...]
+
+
+class Bulk(Answer):
+    """What a decision on several cases did; ``peeled`` says why each of the others was left."""
+
+    decided: tuple[str, ...]
+    peeled: dict[str, str]
+
+
 class Stats(Answer):
     """The queue in figures."""
 
@@ -337,6 +381,43 @@ class Stats(Answer):
     unscored: int
     oldest_waiting_at: datetime | None
     decided_last_day: int
+
+
+class Agreement(Answer):
+    """Krippendorff's alpha of blind double readings, with its 95 % interval; None where it is not defined."""
+
+    alpha: float | None
+    pairs: int
+    low: float | None
+    high: float | None
+
+
+class Exposure(Answer):
+    """What somebody read on one day of one family: ``severity`` is ``grave`` or ``mild``, ``aucune`` is no family."""
+
+    day: str
+    family: str
+    severity: str
+    cases: int
+    words: int
+
+
+class Pace(Answer):
+    """The day of an analyst so far; ``full``: no more grave cases today, life and deadlines apart."""
+
+    grave_today: int
+    grave_in_a_row: int
+    grave_per_day: int
+    full: bool
+    working_minutes: int
+    break_suggested: bool
+
+
+class OwnExposure(Answer):
+    """What the person asking has read, and their day so far."""
+
+    pace: Pace
+    read: tuple[Exposure, ...]
 
 
 # --- Refusals ---------------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from .answers import (
     BundleAnswer,
     Case,
+    CaseRow,
     Changes,
     ExplainAnswer,
     Fault,
@@ -249,7 +250,15 @@ class Client:
 
     def case(self, case_id: str) -> Case:
         """One of your cases, with what the model said of it and what people decided."""
-        return self._ask(Case, f"/v1/cases/{quote(case_id, safe='')}")
+        return self._ask(Case, _case(case_id))
+
+    def change_reach(self, case_id: str, reach: int) -> CaseRow:
+        """Say that ``reach`` people have seen the text of your case by now: its place in the queue is written again."""
+        return self._ask(CaseRow, f"{_case(case_id)}/reach", {"reach": reach})
+
+    def appeal(self, case_id: str, note: str = "") -> CaseRow:
+        """Contest the decision on your case; ``Refused`` with 409 where there is none, or an appeal already."""
+        return self._ask(CaseRow, f"{_case(case_id)}/appeal", {"note": note})
 
     def _ask(
         self, record: type[Record], path: str, body: object = None, *, query: dict[str, int] | None = None
@@ -295,6 +304,10 @@ class Client:
         except ValidationError as error:
             places = ", ".join(sorted({".".join(map(str, fault["loc"][:3])) or "body" for fault in error.errors()})[:3])
             raise Misunderstood(f"{self._address}{path}: not the answer that was expected (at {places})") from None
+
+
+def _case(case_id: str) -> str:
+    return f"/v1/cases/{quote(case_id, safe='')}"
 
 
 def _items(texts: str | Sequence[str], ids: Sequence[str] | None) -> list[dict[str, str]]:

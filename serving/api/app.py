@@ -15,13 +15,17 @@ from serving.review import Queue
 from . import document, problems
 from .auth import Doors, Gate, Insiders
 from .cases import case_routes
+from .claiming import claiming_routes
+from .deciding import deciding_routes
 from .explaining import explaining_routes
+from .figures import figure_routes
 from .journal import Journal
 from .limits import BodyLimit, Limits
 from .meters import Meters
 from .openai import openai_routes
 from .perspective import AnalyzerError, on_analyzer_error, perspective_routes
 from .quotas import Quotas, Turnstile
+from .reading import reading_routes
 from .replay import replay_routes
 from .scoring import Scorer, scoring_routes
 from .threads import in_thread
@@ -53,6 +57,9 @@ def create_app(
     app.include_router(perspective_routes(scorer, queue, facades.perspective))
     app.add_exception_handler(AnalyzerError, on_analyzer_error)
     app.include_router(case_routes(queue, meters, limits, on_received))
+    app.include_router(deciding_routes(queue, meters))
+    for desk in (claiming_routes, reading_routes, figure_routes):
+        app.include_router(desk(queue))
     app.add_api_route(
         "/metrics",
         _metrics_view(meters, queue),

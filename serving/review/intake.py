@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from serving.bundle.errors import Conflict, InputError
+from serving.bundle.faults import pointer_to
 from serving.priority import Standing
 
 from . import reporters
@@ -32,14 +33,17 @@ def receive(
     """Store what is not known yet; see ``Queue.receive``."""
     digests = _digests(rules.secret, new)
     known = _known(connection, source, digests)
-    _refuse_changed(known.values(), digests)
+    _refuse_changed(known, digests, new)
     firsts = {case.external_id: case for case in new if case.external_id not in known}
+    places = {case.external_id: number for number, case in enumerate(new)}
     # Always in the same order, so that two overlapping batches wait for each other instead of deadlocking.
     standings = _standings(connection, rules, firsts.values(), now)
-    rows = [_row(rules, firsts[name], source, digests[name], standings[name], now) for name in sorted(firsts)]
+    rows = [
+        _row(rules, firsts[name], places[name], source, digests[name], standings[name], now) for name in sorted(firsts)
+    ]
     created = _insert(connection, rows) if rows else set()
     known = _known(connection, source, digests)
-    _refuse_changed(known.values(), digests)
+    _refuse_changed(known, digests, new)
     return [_receipt(known[case.external_id], created) for case in new]
 
 
@@ -57,11 +61,11 @@ def _digests(secret: bytes, new: Sequence[NewCase]) -> dict[str, str]:
         Conflict: the batch holds two bodies for one external id.
     """
     digests: dict[str, str] = {}
-    for case in new:
+    for number, case in enumerate(new):
         body = canonical(case.model_dump(mode="json", exclude_defaults=True))
         digest = keyed(secret, "body", body)
         if digests.setdefault(case.external_id, digest) != digest:
-            raise _conflict(case.external_id)
+            raise _conflict(number, case.external_id)
     return digests
 
 
@@ -70,15 +74,17 @@ def _known(connection: Connection, source: Source, digests: Iterable[str]) -> di
     return {row.external_id: row for row in connection.execute(select(*_KNOWN).where(*ours))}
 
 
-def _refuse_changed(known: Iterable[StoredRow], digests: dict[str, str]) -> None:
-    for row in known:
-        if row.body_digest != digests[row.external_id]:
-            raise _conflict(row.external_id)
+def _refuse_changed(known: dict[str, StoredRow], digests: dict[str, str], new: Sequence[NewCase]) -> None:
+    for number, case in enumerate(new):
+        row = known.get(case.external_id)
+        if row is not None and row.body_digest != digests[case.external_id]:
+            raise _conflict(number, case.external_id)
 
 
-def _conflict(external_id: str) -> Conflict:
+def _conflict(number: int, external_id: str) -> Conflict:
+    """Pointers are into the batch, whatever body carries it."""
     detail = f"external_id {external_id!r} was already used for another body; send a changed case under a new one"
-    return Conflict(detail, code="external_id_reused", pointer="/external_id")
+    return Conflict(detail, code="external_id_reused", pointer=pointer_to((number, "external_id")))
 
 
 def _insert(connection: Connection, rows: list[dict[str, Any]]) -> set[str]:
@@ -104,7 +110,9 @@ def _reporter_and_author(secret: bytes, case: NewCase) -> tuple[str | None, str 
     return reporter, keyed_or_none(secret, "person", case.author_id)
 
 
-def _row(rules: Rules, case: NewCase, source: Source, digest: str, standing: Standing, now: datetime) -> dict[str, Any]:
+def _row(
+    rules: Rules, case: NewCase, number: int, source: Source, digest: str, standing: Standing, now: datetime
+) -> dict[str, Any]:
     case_id = new_id(now)
     body = {"digest": digest, "text": keyed(rules.secret, "text", case.text), "key_kind": str(source.kind)}
     event = link(
@@ -125,7 +133,7 @@ def _row(rules: Rules, case: NewCase, source: Source, digest: str, standing: Sta
         "body_digest": digest,
         "created_at": now,
         **_content(rules.secret, case),
-        **_placed(rules, case, source, standing, now),
+        **_placed(rules, case, number, source, standing, now),
         "fingerprint": fingerprint(rules.secret, case.text),
         "pending": 1,
         "state": State.RECEIVED.value,
@@ -163,12 +171,14 @@ def _content(secret: bytes, case: NewCase) -> dict[str, Any]:
     }
 
 
-def _placed(rules: Rules, case: NewCase, source: Source, standing: Standing, now: datetime) -> dict[str, Any]:
+def _placed(
+    rules: Rules, case: NewCase, number: int, source: Source, standing: Standing, now: datetime
+) -> dict[str, Any]:
     try:
         return place(rules, facts_of_new(case, source, now, standing), None, None)
     except InputError as error:
         detail = f"case {case.external_id!r}: {error.detail}"
-        raise InputError(detail, code=error.code, pointer=error.pointer) from None
+        raise InputError(detail, code=error.code, pointer=f"/{number}{error.pointer}") from None
 
 
 def new_id(now: datetime) -> str:

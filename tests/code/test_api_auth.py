@@ -4,37 +4,13 @@ from __future__ import annotations
 
 import pytest
 from house import CONFIGS, PASSWORD, SECRET
+from routes import WHO
 
 from serving.api import create_app
 from serving.api.csrf import csrf_matches, csrf_token
 from serving.api.meters import Meters
 from serving.facades import load_facades
 from serving.review import Role
-
-ROUTES = [
-    ("POST", "/v1/score"),
-    ("GET", "/v1/bundle"),
-    ("POST", "/v1/bundle"),
-    ("POST", "/v1/explain"),
-    ("POST", "/v1/thresholds"),
-    ("POST", "/v1/receipts:replay"),
-    ("POST", "/v1/cases"),
-    ("GET", "/v1/cases"),
-    ("GET", "/v1/cases/x"),
-    ("POST", "/v1/cases/x/decision"),
-    ("POST", "/v1/cases/x/release"),
-    ("POST", "/v1/cases/x/escalate"),
-    ("POST", "/v1/cases/x/appeal"),
-    ("POST", "/v1/cases/x/heartbeat"),
-    ("POST", "/v1/cases/x/skip"),
-    ("POST", "/v1/cases/x/undo"),
-    ("POST", "/v1/queue/claim"),
-    ("GET", "/v1/stats"),
-    ("GET", "/v1/openapi.json"),
-    ("GET", "/v1/nulle-part"),
-    ("GET", "/metrics"),
-    ("GET", "/docs.json"),
-]
 
 #: What each façade answers to nobody: OpenAI's way is 401, Google's 403.
 FACADES = {
@@ -44,6 +20,18 @@ FACADES = {
     ("GET", "/$discovery/rest"): 403,
 }
 
+#: Those whose refusals have our own shape, and what is no route at all.
+ROUTES = [
+    *(
+        (method, path.replace("{case_id}", "x"))
+        for method, path in (name.split() for name in WHO)
+        if (method, path) not in FACADES
+    ),
+    ("GET", "/v1/openapi.json"),
+    ("GET", "/v1/nulle-part"),
+    ("GET", "/docs.json"),
+]
+
 
 @pytest.mark.parametrize("authorization", [None, "Bearer faux", "Bearer ", "Basic dXNlcjpwYXNz", "vigie_x"])
 def test_strangers_are_refused_everywhere(house, authorization):
@@ -52,12 +40,6 @@ def test_strangers_are_refused_everywhere(house, authorization):
         answer = client.request(method, path)
         assert (path, answer.status_code, answer.json()["code"]) == (path, 401, "unauthenticated")
         assert answer.headers["www-authenticate"].startswith("Bearer")
-
-
-def test_the_list_above_holds_every_route(house):
-    paths = house.key().get("/v1/openapi.json").json()["paths"]
-    documented = {(method.upper(), path.replace("{case_id}", "x")) for path, item in paths.items() for method in item}
-    assert documented <= {*ROUTES, *FACADES}
 
 
 def test_the_facades_refuse_strangers_in_their_own_words(house):

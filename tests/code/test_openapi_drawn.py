@@ -6,7 +6,7 @@ import pytest
 import schemathesis
 from house import open_house
 from hypothesis import HealthCheck, Phase, given, settings
-from routes import FOR_PEOPLE, Visitors, closed
+from routes import WHO, Visitors, closed
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -63,7 +63,7 @@ def draw(schema, name: str, mode: GenerationMode, most: int, visitors: Visitors,
     @given(case=schema[path][method].as_strategy(generation_mode=mode))
     def send(case) -> None:
         if "{case_id}" in path and mode is GenerationMode.POSITIVE:
-            case.path_parameters = {"case_id": visitors.case_for(path)}
+            case.path_parameters = {"case_id": visitors.case_for(path, WHO[name][0])}
         for sender in senders:
             case.call_and_validate(headers={"Authorization": sender.headers["Authorization"]}, checks=checks)
 
@@ -73,8 +73,7 @@ def draw(schema, name: str, mode: GenerationMode, most: int, visitors: Visitors,
 @pytest.mark.parametrize("mode", MODES, ids=["fitting", "unfit"])
 @pytest.mark.parametrize("name", load_examples())
 def test_drawn_requests_are_answered_as_told(schema, visitors, name, mode):
-    sender = visitors.analyst if name.endswith(FOR_PEOPLE) else visitors.key
-    draw(schema, name, mode, SHORT, visitors, sender)
+    draw(schema, name, mode, SHORT, visitors, visitors.sender(name))
 
 
 @pytest.mark.soak
@@ -82,4 +81,4 @@ def test_drawn_requests_are_answered_as_told(schema, visitors, name, mode):
 @pytest.mark.parametrize("mode", MODES, ids=["fitting", "unfit"])
 @pytest.mark.parametrize("name", load_examples())
 def test_many_drawn_requests_from_everybody_are_answered_as_told(schema, visitors, name, mode):
-    draw(schema, name, mode, FULL, visitors, visitors.key, visitors.analyst, visitors.stranger)
+    draw(schema, name, mode, FULL, visitors, visitors.key, visitors.by("analyst"), visitors.stranger)

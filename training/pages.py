@@ -10,7 +10,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from . import wording
 
-_WRITTEN = ("percent", "figure", "signed", "plain", "decimal", "small", "number", "rate")
+_WRITTEN = ("percent", "figure", "signed", "minutes", "plain", "decimal", "small", "number", "rate")
 
 
 def render_page(package: str, template: str, filters: dict[str, Callable[..., Any]], **values: Any) -> str:
@@ -18,14 +18,24 @@ def render_page(package: str, template: str, filters: dict[str, Callable[..., An
 
     Every value is escaped; one that the template misses is an error.
     """
-    environment = Environment(
-        loader=ChoiceLoader([PackageLoader(package), PackageLoader("training")]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
-    environment.filters |= {name: getattr(wording, name) for name in _WRITTEN} | filters
+    environment = _environment(package, filters, autoescape=True, trim_blocks=True)
     return environment.get_template(template).render(**values)
+
+
+def render_markdown(package: str, template: str, filters: dict[str, Callable[..., Any]], **values: Any) -> str:
+    """A Markdown document: ``template`` of ``package``. Nothing is escaped: values are records of ours, no texts."""
+    plain = {"number": lambda value: wording.number(value).unescape()}
+    environment = _environment(
+        package, plain | filters, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    return environment.get_template(template).render(**values)
+
+
+def _environment(package: str, filters: dict[str, Callable[..., Any]], **options: Any) -> Environment:
+    loader = ChoiceLoader([PackageLoader(package), PackageLoader("training")])
+    environment = Environment(loader=loader, undefined=StrictUndefined, **options)  # noqa: S701  pages ask for escaping
+    environment.filters |= {name: getattr(wording, name) for name in _WRITTEN} | filters
+    return environment
 
 
 def write_page(page: str, path: Path) -> Path:

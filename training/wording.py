@@ -30,6 +30,15 @@ def signed(difference: Interval | None) -> str:
     return f"{value} [{low} ; {high}]".replace(".", ",").replace("-", "−")
 
 
+def minutes(found: Interval | None, difference: bool = False) -> str:
+    """``42 min [30–55]``, ``+12 min [+3 ; +20]`` for a difference, or a dash."""
+    if found is None:
+        return "–"
+    sign, dash = ("+", " ; ") if difference else ("", "–")
+    value, low, high = (f"{number:{sign}.0f}" for number in (found.value, found.low, found.high))
+    return f"{value} min [{low}{dash}{high}]".replace("-", "−")
+
+
 def plain(found: Interval | None) -> str:
     """The value alone, ``0,82``, or a dash."""
     return "–" if found is None else decimal(found.value)

@@ -4,51 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from audit_rows import SECTION, label, rows_of
 from sklearn.metrics import roc_auc_score
 
-from serving.bundle import Label, OperatingPoint
-from serving.bundle.manifest import Calibration
-from training.audit.config import AuditSection
-from training.audit.errors.mistakes import gravest, masked
+from training.audit.errors.mistakes import gravest
 from training.audit.groups.multiplicity import adjusted, two_sided
 from training.audit.groups.subgroups import audit_column
 from training.audit.rows import AuditRows, crossed
 from training.evaluation.measure import Scored
-
-SECTION = AuditSection(
-    labels=("haine",),
-    replicates=80,
-    seed=0,
-    least_units=10,
-    multiplicity="holm",
-    significance=0.05,
-    level="probable",
-    disguised_rows=0,
-    mistakes=4,
-)
-
-
-def label(threshold: float | None = 0.5) -> Label:
-    points = (OperatingPoint(level="probable", formula="maximum recall @ precision >= 0.6", threshold=threshold),)
-    calibration = Calibration(slope=1.0, intercept=0.0, population_rate=0.2)
-    return Label(
-        key="haine", title="Haine", family="haine", severity=1.0, calibration=calibration, operating_points=points
-    )
+from training.masking import masked
 
 
 def made(groups, labels, scores, threshold=0.5):
     """Rows of one column, and what a model says of them."""
-    n = len(labels)
-    rows = AuditRows(
-        name="t",
-        sha256="",
-        texts=["un texte"] * n,
-        ids=[str(i) for i in range(n)],
-        units=[str(i) for i in range(n)],
-        weights=np.ones(n),
-        labels={"haine": np.array(labels, dtype=float)},
-        groups={"lieu": [(g,) if isinstance(g, str) else g for g in groups]},
-    )
+    cells = {"lieu": [(g,) if isinstance(g, str) else g for g in groups]}
+    rows = rows_of(["un texte"] * len(labels), labels, cells)
     return rows, Scored(np.array(scores, dtype=float), label(threshold))
 
 

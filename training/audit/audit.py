@@ -32,10 +32,17 @@ from training.evaluation.suites import HATECHECK_TITLES, read_hatecheck
 
 from .config import AuditSection
 from .errors.mistakes import gravest
+from .errors.neighbours import Learnt, with_neighbours
+from .errors.slices import find_slices
 from .functional import judge_cases
+from .groups.mentions import Mentions
 from .groups.subgroups import audit_column
-from .records import Audit, Counterfactual, Functional, Mistake, Table
-from .rows import AuditRows, crossed, sampled
+from .groups.varieties import Varieties
+from .queue.figures import audit_queue
+from .queue.rows import QueueFile
+from .records import Audit, Counterfactual, Functional, Table
+from .rows import SOURCE, AuditRows, crossed, sampled
+from .shift import source_shifts
 from .variants.sets import variant_sets
 from .variants.shifts import judge_variants
 
@@ -53,11 +60,15 @@ class Materials:
         cases: our own, with their lexicon.
         honest: HONEST's fr_template.tsv; None skips it.
         suites: files of Multilingual HateCheck's schema, judged on ``haine``.
+        learnt: the rows that the bundle learnt from; None leaves out source shift and neighbours.
+        queue: what became of the cases of a queue; None leaves it out.
     """
 
     cases: OwnCases
     honest: Path | None = None
     suites: tuple[Path, ...] = field(default=())
+    learnt: Learnt | None = None
+    queue: QueueFile | None = None
 
 
 def audit_bundle(
@@ -100,8 +111,9 @@ def audit_bundle(
             "functional": tuple(_functional(ask, bundle.id, materials, section)),
             "harmless": tuple(_harmless(ask, materials, section)),
             "robustness": _robustness(ask, rows, scored, section),
-            "mistakes": tuple(_mistakes(rows, labels, scored, section, show_text)),
         }
+    log.info("audit: errors, shift and queue")
+    parts |= _errors(rows, labels, scored, section, materials.learnt, show_text) | _queue(bundle, materials, section)
     return Audit(
         **_identity(bundle, rows, section),
         unscored=int(np.isnan(next(iter(scored.values())).scores).sum()),
@@ -203,8 +215,29 @@ def _robustness(
     return robustness(lambda texts: {MODEL: dict(ask(texts))}, bench, copies=(MIXED, STACKED), seed=section.seed)
 
 
-def _mistakes(
-    rows: AuditRows, labels: Sequence[str], scored: Mapping[str, Scored], section: AuditSection, show_text: bool
-) -> Iterator[Mistake]:
-    for key in labels:
-        yield from gravest(rows, key, scored[key], section.mistakes, show_text=show_text)
+def _errors(
+    rows: AuditRows,
+    labels: Sequence[str],
+    scored: Mapping[str, Scored],
+    section: AuditSection,
+    learnt: Learnt | None,
+    show_text: bool,
+) -> dict[str, Any]:
+    """The gravest mistakes, where errors gather, and, with the rows that were learnt, what these have to do with it."""
+    found = [item for key in labels for item in gravest(rows, key, scored[key], section.mistakes, show_text=show_text)]
+    return {
+        "mistakes": with_neighbours(found, rows, learnt, section.neighbours, show_text=show_text) if learnt else found,
+        "slices": find_slices(rows, labels, scored, section),
+        "shifts": source_shifts(rows, labels, scored, learnt, section)
+        if learnt and section.taught_rows and SOURCE in rows.groups
+        else (),
+    }
+
+
+def _queue(bundle: Bundle, materials: Materials, section: AuditSection) -> dict[str, Any]:
+    if materials.queue is None:
+        return {}
+    lexicon = materials.cases.lexicon
+    titles = dict(group_titles(lexicon)) | {label.key: label.title for label in bundle.manifest.labels}
+    varieties = Varieties.of(materials.cases, section.seed)
+    return {"queue": audit_queue(materials.queue, Mentions.of(lexicon), varieties, titles, section)}

@@ -33,6 +33,10 @@ class AuditSection(Frozen):
     disguised_rows: int = Field(ge=0)
     #: Rows listed among the gravest mistakes of each label.
     mistakes: int = Field(ge=0)
+    #: Training rows shown beside each of them.
+    neighbours: int = Field(ge=0)
+    #: Training rows that teach the linear models with and without a source, at most; 0 skips them.
+    taught_rows: int = Field(ge=0)
 
 
 class Bound(Frozen):

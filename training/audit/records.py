@@ -110,6 +110,18 @@ class Functional(Frozen):
     cells: tuple[Cell, ...]
 
 
+class Neighbour(Frozen):
+    """A training row near an error."""
+
+    id: str
+    source: str
+    #: Cosine of the character n-grams of the two texts, from 0 to 1.
+    alike: float
+    #: What the row taught of the label; None where nobody annotated it.
+    harmful: bool | None
+    text: str
+
+
 class Mistake(Frozen):
     """A row on which the bundle is gravely wrong."""
 
@@ -122,6 +134,86 @@ class Mistake(Frozen):
     #: Letters hidden unless ``--show-text`` was given.
     text: str
     masked: bool
+    #: Training rows most like it, when they are at hand.
+    neighbours: tuple[Neighbour, ...] = ()
+
+
+class Slice(Frozen):
+    """Rows that can be said in a few words and on which a label errs more; figures of the half not searched."""
+
+    key: str
+    title: str
+    #: Harmful rows not flagged; else harmless rows flagged.
+    missed: bool
+    #: In French; all hold.
+    conditions: tuple[str, ...]
+    rows: int
+    units: int
+    errors: int
+    #: Share of errors inside, among the other rows that could be wrong so, and the first minus the second.
+    rate: Interval
+    rest: Interval
+    difference: Interval
+    #: p-value corrected over all slices of the audit.
+    adjusted: float
+
+
+class SourceShift(Frozen):
+    """One label on the test rows of one source: what a model that never saw the source makes of them (AUC)."""
+
+    key: str
+    title: str
+    source: str
+    rows: int
+    positives: int
+    #: As served.
+    bundle: Interval
+    #: TF-IDF taught on a sample of the training rows, on that sample without the source, the first minus the second.
+    taught: Interval
+    untaught: Interval
+    cost: Interval
+
+
+class QueueGroup(Frozen):
+    """The cases of a queue that name one group, seem written in one variety, or were decided on one ground."""
+
+    group: str
+    title: str
+    rows: int
+    #: Distinct texts.
+    units: int
+    small: bool
+    #: waited, waited_illegal (median minutes); read, read_illegal, overturned (shares).
+    figures: Figures
+    #: Figure of the group minus that of all other rows, and its p-value corrected over the table.
+    difference: Figures
+    adjusted: dict[str, float]
+
+
+class QueueTable(Frozen):
+    """One order of reading by the groups of one column."""
+
+    #: Empty for a real queue.
+    order: str
+    column: str
+    column_title: str
+    rows: int
+    tested: int
+    groups: tuple[QueueGroup, ...]
+
+
+class QueueAudit(Frozen):
+    """What a queue did with its cases, by group."""
+
+    data: str
+    data_sha256: str
+    #: export or simulation.
+    kind: str
+    rows: int
+    #: Mean recall of the guessed varieties on our held-out cases, and how many these are.
+    variety_recall: Interval
+    variety_cases: int
+    tables: tuple[QueueTable, ...]
 
 
 class BoundOutcome(Frozen):
@@ -163,6 +255,10 @@ class Audit(Frozen):
     harmless: tuple[Harmless, ...]
     robustness: tuple[Obfuscated, ...]
     mistakes: tuple[Mistake, ...]
+    #: None: not searched, or not at hand (training rows, queue).
+    slices: tuple[Slice, ...] = ()
+    shifts: tuple[SourceShift, ...] = ()
+    queue: QueueAudit | None = None
     seconds: float
 
     def figures(self) -> Figures:

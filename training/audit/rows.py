@@ -22,10 +22,14 @@ from training.evaluation.metrics import Array
 from training.evaluation.split import Split
 
 from .groups.mentions import Mentions
+from .periods import periods
 
 #: Column of the groups named in the text, always there.
 MENTION = "mention"
 MENTION_TITLE = "Groupe nommé"
+#: Columns of the source of our own rows, and of the calendar period of a dated file.
+SOURCE, PERIOD = "source", "period"
+_TITLES = {MENTION: MENTION_TITLE, "register": "Registre", SOURCE: "Source", PERIOD: "Période"}
 #: Between the groups of one cell, and between the two sides of an intersection.
 SEPARATOR, CROSS = ";", " × "
 _TRUE, _FALSE = ("1", "true", "vrai", "oui", "yes"), ("0", "false", "faux", "non", "no")
@@ -43,6 +47,7 @@ class Columns:
         groups: columns of groups; a cell may hold several, separated by ``;``.
         unit: rows of one unit are drawn together in resamples; each row is its own when not given.
         id: names a row in the report; its number when not given.
+        time: of dates, compared by calendar period.
     """
 
     text: str = "text"
@@ -50,6 +55,7 @@ class Columns:
     groups: tuple[str, ...] = ()
     unit: str | None = None
     id: str | None = None
+    time: str | None = None
 
 
 @dataclass(frozen=True)
@@ -101,8 +107,8 @@ class AuditRows:
 
 
 def crossed(rows: AuditRows) -> Iterator[tuple[str, dict[str, Members]]]:
-    """Every pair of columns as one column of intersections that hold a row."""
-    for first, second in combinations(rows.groups, 2):
+    """Every pair of columns as one column of intersections that hold a row; periods stand alone."""
+    for first, second in combinations([column for column in rows.groups if column != PERIOD], 2):
         left, right = rows.members(first), rows.members(second)
         both = {f"{a}{CROSS}{b}": left[a] & right[b] for a in left for b in right}
         yield f"{first}{CROSS}{second}", {name: found for name, found in both.items() if found.any()}
@@ -128,9 +134,9 @@ def own_rows(table: Any, mentions: Mentions, titles: Mapping[str, str]) -> Audit
         groups={
             MENTION: named,
             "register": [(name,) if name else () for name in table["register"]],
-            "source": [(name,) for name in table["source"]],
+            SOURCE: [(name,) for name in table["source"]],
         },
-        titles={MENTION: MENTION_TITLE, "register": "Registre", "source": "Source"} | _of(MENTION, titles),
+        titles=_TITLES | _of(MENTION, titles),
     )
 
 
@@ -164,8 +170,9 @@ def read_rows(path: Path, columns: Columns, mentions: Mentions, titles: Mapping[
         weights=np.ones(len(table)),
         labels={key: _truth(path, table[column], column) for key, column in labels.items()},
         groups={MENTION: [mentions.named(text) for text in texts]}
-        | {name: [_cell(value) for value in table[name]] for name in columns.groups},
-        titles={MENTION: MENTION_TITLE} | _of(MENTION, titles),
+        | {name: [_cell(value) for value in table[name]] for name in columns.groups}
+        | ({PERIOD: periods(str(path), columns.time, list(table[columns.time]))} if columns.time else {}),
+        titles={name: _TITLES[name] for name in (MENTION, PERIOD)} | _of(MENTION, titles),
     )
 
 
@@ -186,7 +193,10 @@ def _check(path: Path, table: pd.DataFrame, columns: Columns, labels: Mapping[st
     for key in labels:
         if key not in OUTPUT_KEYS:
             raise InputError(f"--label-columns: {key!r} is no output{nearest(key, OUTPUT_KEYS)}")
-    given = [columns.text, *labels.values(), *columns.groups, *(c for c in (columns.unit, columns.id) if c)]
+    if own := sorted({MENTION, PERIOD} & set(columns.groups)):
+        raise InputError(f"--group-columns: {own[0]!r} is the audit's own column; rename yours")
+    singles = (columns.unit, columns.id, columns.time)
+    given = [columns.text, *labels.values(), *columns.groups, *(column for column in singles if column)]
     known = [str(name) for name in table.columns]
     for column in given:
         if column not in known:
@@ -197,8 +207,6 @@ def _check(path: Path, table: pd.DataFrame, columns: Columns, labels: Mapping[st
             )
     if not labels:
         raise InputError(f"{path}: no label column; name one: --label-columns haine, or haine=COLUMN")
-    if MENTION in columns.groups:
-        raise InputError(f"--group-columns: {MENTION!r} is the audit's own column; rename yours")
     if not len(table):
         raise InputError(f"{path}: no row below the header; expected at least one")
 

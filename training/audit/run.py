@@ -18,9 +18,11 @@ from training.tracking import fetch_audit, file_audit
 
 from .audit import Materials, audit_bundle
 from .config import AuditConfig, load_audit_config
+from .errors.neighbours import Learnt
 from .gate import check_gate, outcomes
 from .groups.mentions import Mentions
 from .pages.page import write_report
+from .queue.rows import read_queue
 from .records import Audit, BoundOutcome, read_audit
 from .rows import AuditRows, Columns, own_rows, read_rows
 
@@ -36,6 +38,7 @@ class Asked:
         recipe: file of the recipe, the one that the bundle names when not given.
         any_recipe: take the rows of a recipe that did not make the bundle.
         suites, honest: files of functional cases and of HONEST's templates.
+        queue: an export of the queue, or the readings of a simulation.
         replicates: in place of the configuration's.
         track: file the audit with MLflow.
     """
@@ -47,6 +50,7 @@ class Asked:
     any_recipe: bool = False
     suites: tuple[Path, ...] = ()
     honest: Path | None = None
+    queue: Path | None = None
     replicates: int | None = None
     show_text: bool = False
     track: bool = True
@@ -67,11 +71,13 @@ def audit(path: Path, settings: Settings, asked: Asked) -> tuple[Audit, tuple[Bo
     section = config.audit
     if asked.replicates:
         section = section.model_copy(update={"replicates": asked.replicates})
+    rows, learnt = rows_of(bundle, cases, settings, asked)
+    queue = read_queue(asked.queue) if asked.queue else None
     done = audit_bundle(
         bundle,
-        rows_of(bundle, cases, settings, asked),
+        rows,
         section,
-        Materials(cases, asked.honest or honest_file(settings), asked.suites),
+        Materials(cases, asked.honest or honest_file(settings), asked.suites, learnt, queue),
         sessions=settings.sessions,
         show_text=asked.show_text,
     )
@@ -83,13 +89,16 @@ def audit(path: Path, settings: Settings, asked: Asked) -> tuple[Audit, tuple[Bo
     return done, gate
 
 
-def rows_of(bundle: Bundle, cases: OwnCases, settings: Settings, asked: Asked) -> AuditRows:
-    """The rows of the file, or our own test rows."""
+def rows_of(bundle: Bundle, cases: OwnCases, settings: Settings, asked: Asked) -> tuple[AuditRows, Learnt | None]:
+    """The rows of the file, or our own test rows; and what the bundle learnt from, unless a file stands alone."""
     mentions, titles = Mentions.of(cases.lexicon), group_titles(cases.lexicon)
-    if asked.data:
-        return read_rows(asked.data, asked.columns, mentions, titles)
+    given = read_rows(asked.data, asked.columns, mentions, titles) if asked.data else None
+    if given is not None and asked.recipe is None:
+        return given, None
     file = asked.recipe or Path(bundle.manifest.provenance.recipe)
-    return own_rows(prepared_rows(_recipe(bundle, file, asked), settings, None).tables["test"], mentions, titles)
+    tables = prepared_rows(_recipe(bundle, file, asked), settings, None).tables
+    rows = own_rows(tables["test"], mentions, titles) if given is None else given
+    return rows, Learnt.of(tables["train"])
 
 
 def _recipe(bundle: Bundle, file: Path, asked: Asked) -> Recipe:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 
 from serving.bundle import words
 from training.audit.records import Mistake
 from training.audit.rows import AuditRows
 from training.evaluation.measure import Scored
-
-#: Characters shown of a text, hidden or not.
-_SHOWN = 200
+from training.masking import shown
 
 
 def gravest(rows: AuditRows, key: str, scored: Scored, most: int, *, show_text: bool) -> list[Mistake]:
@@ -34,11 +30,6 @@ def _mistake(rows: AuditRows, key: str, row: int, score: float, show_text: bool)
         harmful=bool(rows.labels[key][row] > 0.5),
         score=score,
         words=words(text),
-        text=text[:_SHOWN] if show_text else masked(text[:_SHOWN]),
+        text=shown(text, show_text=show_text),
         masked=not show_text,
     )
-
-
-def masked(text: str) -> str:
-    """``text`` with every letter and digit hidden: its length, words and signs alone remain."""
-    return re.sub(r"[^\W_]", "•", text)

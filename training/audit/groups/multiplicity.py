@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm
 
+from serving.bundle import Interval
 from training.evaluation.metrics import Array
 
 #: Spread below which draws are one number written with its rounding.
@@ -24,6 +25,12 @@ def two_sided(estimate: float, draws: Array) -> float | None:
     if len(kept) < len(draws) / 2 or not np.isfinite(estimate) or (spread := float(kept.std())) < _STILL:
         return None
     return float(2 * norm.sf(abs(estimate) / spread))
+
+
+def of_interval(difference: Interval) -> float:
+    """The same chance from a 95 % interval: its half-width is 1.96 spreads. 1 where the interval has no width."""
+    spread = (difference.high - difference.low) / 2 / norm.ppf(0.975)
+    return float(2 * norm.sf(abs(difference.value) / spread)) if spread > _STILL else 1.0
 
 
 def adjusted(values: Sequence[float], method: str) -> list[float]:

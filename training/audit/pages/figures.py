@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from serving.bundle import Interval
-from training.audit.records import Counterfactual, Functional, GroupFigures, Table
+from training.audit.records import Counterfactual, Functional, GroupFigures, SourceShift, Table
 from training.evaluation.figures import BASELINE, HARMFUL, HARMLESS, INK, MODEL, STYLE, data_uri
 
 AREA_TITLES = {"subgroup_auc": "AUC dans le groupe", "bpsn_auc": "BPSN", "bnsp_auc": "BNSP"}
@@ -83,6 +83,27 @@ def counterfactual(item: Counterfactual) -> str:
         axes.set_yticks(range(len(item.values)), [value.title for value in item.values])
         axes.set_ylim(len(item.values) - 0.4, -0.6)
         axes.set_title("Écart de score aux autres valeurs des mêmes phrases")
+        axes.grid(axis="y", visible=False)
+        figure.tight_layout()
+        return data_uri(figure)
+
+
+def shifts(items: Sequence[SourceShift]) -> str:
+    """AUC of every label and source: as served, and of the linear model that saw the source or did not."""
+    views = (("bundle", "Modèle servi", MODEL), ("taught", "TF-IDF, source apprise", HARMLESS),
+             ("untaught", "TF-IDF, source non apprise", HARMFUL))  # fmt: skip
+    with rc_context(STYLE):
+        figure = Figure(figsize=(9.0, 1.4 + 0.42 * len(items)))
+        axes = figure.subplots()
+        for line, (name, title, colour) in enumerate(views):
+            for place, item in enumerate(items):
+                _dot(axes, getattr(item, name), place + 0.22 * (line - 1), colour)
+            axes.plot([], [], "o", color=colour, label=title)
+        axes.axvline(0.5, color=BASELINE, linestyle=":", linewidth=1)
+        axes.set_yticks(range(len(items)), [f"{item.title} : {item.source}" for item in items])
+        axes.set_ylim(len(items) - 0.4, -0.6)
+        axes.set_xlabel("AUC")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=3)
         axes.grid(axis="y", visible=False)
         figure.tight_layout()
         return data_uri(figure)

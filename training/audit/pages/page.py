@@ -13,6 +13,13 @@ from .figures import AREA_TITLES, RATE_TITLES
 
 DIFFERENCE_TITLES = AREA_TITLES | {"bias": "Calibration"} | RATE_TITLES
 METRIC_TITLES = RATE_TITLES | {"equalized_odds": "Égalité des chances (equalized odds)"}
+QUEUE_TITLES = {
+    "waited": "Attente",
+    "waited_illegal": "Attente, illicites",
+    "read": "Lus",
+    "read_illegal": "Lus, illicites",
+    "overturned": "Renversées",
+}
 CORRECTIONS = {"holm": "Holm", "benjamini_hochberg": "Benjamini et Hochberg"}
 
 
@@ -35,6 +42,7 @@ def render(audit: Audit, gate: tuple[BoundOutcome, ...]) -> str:
         areas=AREA_TITLES,
         levels=LEVEL_TITLES,
         metrics=METRIC_TITLES,
+        queue_titles=QUEUE_TITLES,
         correction=CORRECTIONS[audit.multiplicity],
         found=[line for table in audit.tables for line in told(table, audit.significance)],
     )

@@ -22,13 +22,17 @@ from serving.api.problems import problem_of
 from serving.bundle.errors import NotFound, VigieError
 
 from .cases import CasePages
+from .day import DayPages
 from .desk import Desk
+from .enrolment import EnrolmentPages
 from .moves import MovePages
+from .preferences import PreferencePages
 from .reading import ReadingPages
 from .render import page
 from .search import SearchPages
 from .sentences import sentence
-from .sign_in import PASSWORD, Entrance
+from .sign_in import Entrance, unfinished
+from .team import TeamPages
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -39,14 +43,16 @@ def create_console(desk: Desk) -> Starlette:
     """The pages below ``/console``. Must run behind the gate, which says who is asking."""
     entrance, cases = Entrance(desk), CasePages(desk)
     reading, moves, search = ReadingPages(cases), MovePages(cases), SearchPages(desk)
+    day, team = DayPages(desk), TeamPages(desk)
+    preferences, enrolment = PreferencePages(desk), EnrolmentPages(desk)
     return Starlette(
         routes=[
             Mount("/static", kept(StaticFiles(directory=_STATIC)), name="static"),
             Route("/connexion", entrance.show, methods=["GET"]),
             Route("/connexion", entrance.enter, methods=["POST"]),
             Route("/deconnexion", entrance.leave, methods=["POST"]),
-            Route("/mot-de-passe", entrance.show_password, methods=["GET"]),
-            Route("/mot-de-passe", entrance.change_password, methods=["POST"]),
+            Route("/mot-de-passe", settled(entrance.show_password), methods=["GET"]),
+            Route("/mot-de-passe", settled(entrance.change_password), methods=["POST"]),
             Route("/", settled(cases.home), methods=["GET"]),
             Route("/suivant", settled(cases.next), methods=["POST"]),
             Route("/dossiers/{case_id}", settled(cases.show), methods=["GET"]),
@@ -59,8 +65,20 @@ def create_console(desk: Desk) -> Starlette:
             Route("/dossiers/{case_id}/prendre", settled(moves.take), methods=["POST"]),
             Route("/dossiers/{case_id}/confier", settled(moves.hand), methods=["POST"]),
             Route("/dossiers/{case_id}/note", settled(moves.note), methods=["POST"]),
+            Route("/dossiers/{case_id}/reference", settled(moves.golden), methods=["POST"]),
             Route("/recherche", settled(search.show), methods=["GET"]),
             Route("/recherche", settled(search.find), methods=["POST"]),
+            Route("/reglages", settled(preferences.show), methods=["GET"]),
+            Route("/reglages/lecture", settled(preferences.reading), methods=["POST"]),
+            Route("/reglages/raccourcis", settled(preferences.shortcuts), methods=["POST"]),
+            Route("/reglages/sujets", settled(preferences.topics), methods=["POST"]),
+            Route("/reglages/sessions/fermer", settled(preferences.sign_out), methods=["POST"]),
+            Route("/reglages/code", settled(enrolment.show), methods=["GET"]),
+            Route("/reglages/code", settled(enrolment.confirm), methods=["POST"]),
+            Route("/reglages/code/retirer", settled(enrolment.drop), methods=["POST"]),
+            Route("/journee", settled(day.show), methods=["GET"]),
+            Route("/equipe", settled(team.show), methods=["GET"]),
+            Route("/equipe/confier", settled(team.hand), methods=["POST"]),
             Route("/dossiers/{case_id}/bail", settled(moves.heartbeat), methods=["POST"]),
         ],
         exception_handlers={VigieError: _on_error, HTTPException: _on_http_error, Exception: _on_unexpected},
@@ -82,13 +100,12 @@ def kept(files: ASGIApp) -> ASGIApp:
 
 
 def settled(view: View) -> View:
-    """``view`` for people who have chosen their password; the others choose it first."""
+    """``view`` for people with nothing left to set up; the others are led to the page where they do, one at a time."""
 
     async def guarded(request: Request) -> Response:
         account = caller_of(request).account
-        if account and account.must_change_password:
-            return RedirectResponse(PASSWORD, 303)
-        return await view(request)
+        left = unfinished(account) if account else None
+        return RedirectResponse(left, 303) if left not in (None, request.url.path) else await view(request)
 
     return guarded
 

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from serving.api.auth import caller_of, person
 from serving.api.threads import in_thread
-from serving.review import READERS, Account, Case, Role, State
+from serving.review import READERS, Account, Case, Opening, Role, State
 
 from . import words
 from .desk import HOME, Desk, field
@@ -18,6 +18,9 @@ from .render import by_htmx
 from .views import Undo, hold
 
 PAGE_SIZE = 50
+
+#: The manner (``reading.MANNERS``) in which a text shows itself to somebody who asked for that in their settings.
+_OPENS = {Opening.MASKED: "", Opening.VEILED: "voile", Opening.SHOWN: "nu"}
 
 #: What a move has just done, said once on the next page.
 DONE = {
@@ -27,6 +30,8 @@ DONE = {
     "passe": "Dossier passé : il ne vous sera plus proposé.",
     "confie": "Dossier confié.",
     "note": "Note ajoutée.",
+    "garde": "Dossier gardé comme référence.",
+    "retire": "Dossier de référence retiré, et son texte effacé.",
     "vide": "Aucun dossier n’attend : la file est vide.",
     "mot-de-passe": "Mot de passe changé.",
 }
@@ -101,11 +106,22 @@ class CasePages:
         notes = await in_thread(self.desk.queue.notes, case_id)
         values["notes"] = [self.desk.words.note(note, members) for note in notes]
         values["team"] = self._team(account, case, list(members.values()))
+        values["golden"] = await in_thread(self._golden, account, case)
         values["raid"] = [self.desk.words.row(row, self.desk.now()) for row in raid]
         values["filled"] = {key: field(form, key) for key in _FIELDS} if form else {}
         values["done"] = DONE.get(request.query_params.get("fait", ""))
         values["undo"] = await self.undo(request, account)
+        values["opens"] = "" if "masque" in request.query_params else self._opens(account, case)
         return self.desk.page(request, "case.html", status, **values | revealed)
+
+    @staticmethod
+    def _opens(account: Account, case: Case) -> str:
+        """The manner in which the text shows itself; none to those who do not hold the case.
+
+        A text that the model has not judged may be grave.
+        """
+        grave = case.row.grave or not case.row.levels
+        return _OPENS[account.display.opens(grave)] if hold(case.row, account) else ""
 
     @staticmethod
     def _team(account: Account, case: Case, members: list[Account]) -> list[Account]:
@@ -113,6 +129,14 @@ class CasePages:
         if account.role is not Role.SUPERVISOR or case.state in (State.DECIDED, State.CLOSED):
             return []
         return [member for member in members if member.role in READERS and member.id != case.row.claimed_by]
+
+    def _golden(self, account: Account, case: Case) -> str | None:
+        """What a supervisor may do with a decided case as a golden item: keep it or retire it."""
+        if account.role is not Role.SUPERVISOR or case.state not in (State.DECIDED, State.CLOSED):
+            return None
+        if self.desk.queue.serves_as_golden(case.id):
+            return "retirer"
+        return "garder" if case.text is not None and case.decisions else None
 
     def _values(self, case: Case, account: Account) -> dict[str, Any]:
         now, desk_words = self.desk.now(), self.desk.words

@@ -61,6 +61,7 @@ class Desk:
         account = signed_in(caller)
         frame = {
             "account": account,
+            "shortcuts": account.display.shortcuts,
             "role": words.ROLE_WORDS[account.role.value],
             "csrf": csrf_token(self.secret, caller.session),
         }

@@ -1,4 +1,4 @@
-"""The way in and out: sign-in, one-time password, sign-out."""
+"""The way in and out: sign-in with its code, one-time password, sign-out."""
 
 from __future__ import annotations
 
@@ -12,18 +12,38 @@ from serving.api.auth import COOKIE, SIGN_IN, caller_of
 from serving.api.csrf import csrf_token
 from serving.api.threads import in_thread
 from serving.bundle.errors import Forbidden, VigieError
-from serving.review import Session
+from serving.review import READERS, Account, Challenge, Session
 
 from .desk import HOME, Desk, checked_form, field, signed_in, utc_now
 from .render import page
 from .sentences import sentence
 
 PASSWORD = "/console/mot-de-passe"  # noqa: S105 (a path)
+PREFERENCES = "/console/reglages"
+ENROLMENT = "/console/reglages/code"
 
 #: The sign-in form has no session yet: its token belongs to this short-lived cookie.
 ENTRY_COOKIE = "vigie_entree"
 _ENTRY_SECONDS = 3600
 _ONWARD = re.compile(r"/console/[A-Za-z0-9/_-]*")
+
+_WRONG_PASSWORD = "Identifiant ou mot de passe incorrect, ou compte bloqué quelques minutes après plusieurs essais."  # noqa: S105
+_WRONG_CODE = (
+    "Ce code n’est pas le bon, a déjà servi, ou le compte est bloqué quelques minutes après plusieurs essais. "
+    "Essayez le suivant ; après cinq minutes, recommencez par le mot de passe."
+)
+
+
+def unfinished(account: Account) -> str | None:
+    """The page where somebody still has something to do before working: their own password, then their code."""
+    if account.must_change_password:
+        return PASSWORD
+    return ENROLMENT if account.must_enrol else None
+
+
+def landing(account: Account) -> str:
+    """The first page of somebody: the queue, or their settings where the role reads no case."""
+    return HOME if account.role in READERS else PREFERENCES
 
 
 class Entrance:
@@ -37,18 +57,23 @@ class Entrance:
         return self._sign_in_page(request, request.query_params.get("suite", ""))
 
     async def enter(self, request: Request) -> Response:
-        """Open a session, or say that name and password do not match (without saying which)."""
+        """Open a session; say that name and password do not match (without saying which), or ask for the code."""
         try:
             form = await checked_form(request, self.desk.secret, request.cookies.get(ENTRY_COOKIE, ""))
         except Forbidden:
             return self._sign_in_page(request, "", 403, "Le formulaire a expiré. Recommencez.")
         onward, name = field(form, "suite"), field(form, "nom")
-        session = await in_thread(self.desk.accounts.sign_in, name, field(form, "mot_de_passe"))
-        if session is None:
-            refusal = "Identifiant ou mot de passe incorrect, ou compte bloqué quelques minutes après plusieurs essais."
-            return self._sign_in_page(request, onward, 401, refusal, name)
-        target = PASSWORD if session.account.must_change_password else onward
-        return _with_session(RedirectResponse(_inside(target), 303), session, request)
+        if token := field(form, "defi"):
+            session = await in_thread(self.desk.accounts.answer, token, field(form, "code"))
+            if session is None:
+                return self._sign_in_page(request, onward, 401, _WRONG_CODE, challenge=token)
+            return _admitted(session, onward, request)
+        found = await in_thread(self.desk.accounts.sign_in, name, field(form, "mot_de_passe"))
+        if found is None:
+            return self._sign_in_page(request, onward, 401, _WRONG_PASSWORD, name)
+        if isinstance(found, Challenge):
+            return self._sign_in_page(request, onward, challenge=found.token)
+        return _admitted(found, onward, request)
 
     async def leave(self, request: Request) -> Response:
         """Close the session, here and in the database."""
@@ -71,25 +96,23 @@ class Entrance:
             return self.desk.page(request, "password.html", 422, error=mismatch)
         account = signed_in(caller_of(request))
         try:
-            await in_thread(self.desk.accounts.change_password, account.id, field(form, "actuel"), new)
+            session = await in_thread(self.desk.accounts.change_password, account.id, field(form, "actuel"), new)
         except VigieError as error:
             return self.desk.page(request, "password.html", 422, error=sentence(error))
-        return await self._again(request, account.name, new)
-
-    async def _again(self, request: Request, name: str, password: str) -> Response:
-        """Open a session with the new password, whatever became of the old one."""
-        session = await in_thread(self.desk.accounts.sign_in, name, password)
-        if session is None:
-            return RedirectResponse(SIGN_IN, 303)
-        await in_thread(self.desk.accounts.sign_out, caller_of(request).session)
-        return _with_session(RedirectResponse(f"{HOME}?fait=mot-de-passe", 303), session, request)
+        return _with_session(RedirectResponse(f"{landing(account)}?fait=mot-de-passe", 303), session, request)
 
     def _sign_in_page(
-        self, request: Request, onward: str, status: int = 200, error: str | None = None, name: str = ""
+        self,
+        request: Request,
+        onward: str,
+        status: int = 200,
+        error: str | None = None,
+        name: str = "",
+        challenge: str = "",
     ) -> HTMLResponse:
         entry = request.cookies.get(ENTRY_COOKIE) or secrets.token_urlsafe(24)
-        token = csrf_token(self.desk.secret, entry)
-        answer = page("sign_in.html", status, csrf=token, error=error, name=name, onward=_inside(onward))
+        shown = {"error": error, "name": name, "onward": _inside(onward), "challenge": challenge}
+        answer = page("sign_in.html", status, csrf=csrf_token(self.desk.secret, entry), **shown)
         _set_cookie(answer, request, ENTRY_COOKIE, entry, _ENTRY_SECONDS, "/console")
         return answer
 
@@ -97,6 +120,12 @@ class Entrance:
 def _inside(path: str) -> str:
     """``path`` when it is a page of the console, else the home page: no redirection elsewhere."""
     return path if _ONWARD.fullmatch(path) and path != SIGN_IN else HOME
+
+
+def _admitted(session: Session, onward: str, request: Request) -> Response:
+    inside = _inside(onward)
+    target = unfinished(session.account) or (landing(session.account) if inside == HOME else inside)
+    return _with_session(RedirectResponse(target, 303), session, request)
 
 
 def _with_session(answer: Response, session: Session, request: Request) -> Response:

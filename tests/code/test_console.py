@@ -3,47 +3,15 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 
 import pytest
 from house import PASSWORD
+from pages import Forms, post, sign_in, take
 
 from serving.api.auth import COOKIE
 from serving.review import Role
 
 HOSTILE = """<script>window.pris=1</script><img src=x onerror="window.pris=1">{{ 7*7 }}\u202e menace"""
-
-
-class Forms(HTMLParser):
-    """The forms of a page: action, method, and hidden fields."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.found: list[dict] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        given = dict(attrs)
-        if tag == "form":
-            self.found.append({"action": given["action"], "method": given["method"], "fields": {}})
-        elif tag == "input" and self.found and given.get("type") == "hidden":
-            self.found[-1]["fields"][given["name"]] = given["value"]
-
-
-def sign_in(client, name="ana", password=PASSWORD, **fields):
-    (form,) = Forms(client.get("/console/connexion").text).found
-    return client.post(form["action"], data={**form["fields"], "nom": name, "mot_de_passe": password, **fields})
-
-
-def post(client, csrf, path, **fields):
-    return client.post(path, data={"csrf": csrf, **fields})
-
-
-def take(house, *texts, **fields):
-    """An analyst's browser on a freshly claimed case: client, token, path of the case."""
-    house.receive(*(texts or ("une menace",)), **fields)
-    client, csrf = house.browser()
-    return client, csrf, post(client, csrf, "/console/suivant").headers["location"]
 
 
 def test_signing_in_opens_a_session_whose_cookie_scripts_and_other_sites_never_get(house):

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from datasets import DatasetDict
 
-from serving.bundle import FAMILIES, Interval, Label, Manifest, family_of
+from serving.bundle import FAMILIES, Label, Manifest, family_of
 from training.finetune import TrainedModel
+from training.pages import render_markdown
 from training.recipe import Recipe
 from training.targets import targets_of
-
-_TEMPLATE = Path(__file__).with_name("card.md.jinja")
+from training.wording import decimal
 
 #: `source` of the rows that we wrote ourselves.
 OWN = "vigie"
@@ -40,21 +39,20 @@ def write_card(
 ) -> None:
     """Write the card of a bundle about to be sealed. `origin` is a `training.bundling.Origin`."""
     taught = taught_by(tables, [label.key for label in manifest.labels])
-    text = (
-        _environment()
-        .from_string(_TEMPLATE.read_text(encoding="utf-8"))
-        .render(
-            manifest=manifest,
-            recipe=recipe,
-            trained=trained,
-            origin=origin,
-            taught=taught,
-            rows={split: len(table) for split, table in tables.items()},
-            parameters=sum(parameter.numel() for parameter in trained.model.parameters()),
-            research=any(record.licence_class == "research" for record in manifest.provenance.datasets),
-            own_families=own_families(taught),
-            off=[label for label in manifest.labels if _is_off(label)],
-        )
+    text = render_markdown(
+        "training",
+        "card.md.jinja",
+        {"threshold": _threshold},
+        manifest=manifest,
+        recipe=recipe,
+        trained=trained,
+        origin=origin,
+        taught=taught,
+        rows={split: len(table) for split, table in tables.items()},
+        parameters=sum(parameter.numel() for parameter in trained.model.parameters()),
+        research=any(record.licence_class == "research" for record in manifest.provenance.datasets),
+        own_families=own_families(taught),
+        off=off_labels(manifest),
     )
     path.write_text(text, encoding="utf-8")
 
@@ -81,27 +79,11 @@ def own_families(taught: dict[str, Taught]) -> tuple[str, ...]:
     return tuple(family for family, found in members.items() if found and all(n.own == n.positives for n in found))
 
 
-def _is_off(label: Label) -> bool:
-    """No level above the rest is attainable."""
-    return all(point.threshold is None for point in label.operating_points)
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(  # noqa: S701  Markdown, from our own records
-        trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True
-    )
-    environment.filters.update(figure=_figure, number=_number, threshold=_threshold)
-    return environment
-
-
-def _number(value: float, digits: int = 2) -> str:
-    return f"{value:.{digits}f}".replace(".", ",")
-
-
-def _figure(interval: Interval | None) -> str:
-    return f"{_number(interval.value)} [{_number(interval.low)} – {_number(interval.high)}]" if interval else "—"
+def off_labels(manifest: Manifest) -> list[Label]:
+    """Labels of which no level above the rest is attainable."""
+    return [label for label in manifest.labels if all(point.threshold is None for point in label.operating_points)]
 
 
 def _threshold(label: Label, level: str) -> str:
     found = next((point.threshold for point in label.operating_points if point.level == level), None)
-    return _number(found, 3) if found is not None else "éteint"
+    return decimal(found, 3) if found is not None else "éteint"

@@ -14,6 +14,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +181,35 @@ def fetch_audit(bundle: str, folder: Path) -> Path | None:
     if not found:
         return None
     return Path(client.download_artifacts(found[0].info.run_id, "audit/audit.json", str(folder)))
+
+
+@dataclass(frozen=True)
+class FiledRun:
+    """What the store keeps of a training run.
+
+    Attributes:
+        minutes: from its start to its end; None while it runs.
+    """
+
+    run_id: str
+    started: datetime
+    minutes: float | None
+
+
+def filed_run(run_id: str) -> FiledRun | None:
+    """The run called ``run_id``; None where there is no store, or it does not know the run."""
+    if not os.environ.get("MLFLOW_TRACKING_URI") and not (RUNS / "mlflow.db").exists():
+        return None
+    try:
+        found = open_store().get_run(run_id)
+    except MlflowException:
+        return None
+    info = found.info
+    return FiledRun(
+        run_id=run_id,
+        started=datetime.fromtimestamp(info.start_time / 1000, UTC),
+        minutes=(info.end_time - info.start_time) / 60_000 if info.end_time else None,
+    )
 
 
 def promote(model: str, version: str, check: Callable[[Bundle], None] | None = None) -> str:

@@ -53,7 +53,7 @@ def test_everything_is_made_again_and_the_registry_is_left_alone(made):
     assert {what for what in found if what.endswith("scores servis")} == {
         f"{key} : scores servis" for key in outcome.bundle.manifest.keys
     }
-    assert "Reproduit (" in conclusion(done)
+    assert "Reproduit, sans écart décisif" in conclusion(done)
     assert Reproduction.model_validate_json((place / "again/reproduction.json").read_text("utf-8")) == done
     assert open_store().get_model_version_by_alias(outcome.model, CHALLENGER).version == registered
 
@@ -101,7 +101,7 @@ def test_the_command_ends_with_one_when_something_decisive_differs(made):
     env = {"VIGIE_CACHE": str(settings.cache), "COLUMNS": "160"}
     same = CliRunner().invoke(app, ["reproduce", *given], env=env)
     assert same.exit_code == 0, same.output
-    assert "Reproduit (" in same.output
+    assert "Reproduit, sans écart décisif" in same.output
     assert json.loads(Path("by-command/reproduction.json").read_text("utf-8"))["steps"] == ["data"]
     other = CliRunner().invoke(app, ["reproduce", *given, "--seed", "7"], env=env)
     assert other.exit_code == 1

@@ -36,6 +36,7 @@ def test_help_names_the_verbs_of_today(tmp_path):
         "map-threshold",
         "audit",
         "promote",
+        "document",
         "reproduce",
         "data",
     ):
@@ -67,6 +68,7 @@ def test_a_missing_extra_gives_the_pip_line(tmp_path):
         (("reproduce", "nowhere"), "no such bundle"),
         (("reproduce", "nowhere", "--steps", "dat"), "did you mean 'data'"),
         (("reproduce", "nowhere", "--steps", ","), "names no step"),
+        (("document", "nowhere"), "no such bundle"),
         (("compare", "nowhere.json"), "give a file of vigie-train measure"),
         (("promote", "nobody", "challenger"), "no version or alias"),
     ],

@@ -94,7 +94,7 @@ def served_scores(said: Mapping[str, Curve], here: Mapping[str, Array]) -> Itera
             step=Step.EVALUATION,
             what=f"{key} : scores servis",
             expected=f"{len(curve.scores)} scores",
-            found=f"écart au plus {gap:.1e}",
+            found=f"écart au plus {_small(gap)}",
             standing=_within(gap, SERVED),
         )
 
@@ -131,6 +131,10 @@ def _within(gap: float, tolerance: float) -> Standing:
     return Standing.CLOSE if gap <= tolerance else Standing.DIFFERENT
 
 
+def _small(gap: float) -> str:
+    return f"{gap:.1e}".replace(".", ",")
+
+
 def files(said: Mapping[str, str], here: Mapping[str, str]) -> Iterator[Check]:
     """Digests of weights, tokenizer and curves. Other bits are told, and judged by the logits and figures."""
     for name in ("model.onnx", "tokenizer.json", "curves.npz"):
@@ -151,7 +155,7 @@ def logits(
         step=Step.TRAINING,
         what="logits servis des lignes de test",
         expected=f"{before.size} logits",
-        found=f"écart au plus {gaps.max(initial=0.0):.1e}, en moyenne {gaps.mean():.1e}",
+        found=f"écart au plus {_small(gaps.max(initial=0.0))}, en moyenne {_small(gaps.mean())}",
         standing=_within(float(gaps.max(initial=0.0)), float("inf")),
         decisive=False,
     )

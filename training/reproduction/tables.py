@@ -25,20 +25,25 @@ _SHOWN = 42
 
 
 def show_reproduction(done: Reproduction, console: Console) -> None:
-    """Print every check, step by step, then the conclusion."""
+    """Print what is not identical, step by step, then the conclusion; the JSON has every check."""
     for step, title in STEP_TITLES.items():
         found = [check for check in done.checks if check.step == step]
+        others = [check for check in found if check.standing is not Standing.SAME]
         if found:
-            console.print(_table(title, found))
+            console.print(
+                f"{title} : {len(found) - len(others)} vérifications identiques sur {len(found)}", highlight=False
+            )
+        if others:
+            console.print(_table(others))
     console.print(conclusion(done), highlight=False)
 
 
-def _table(title: str, checks: list[Check]) -> Table:
-    table = Table("Quoi", "Dans le paquet", "Ici", "État", title=title, title_justify="left")
+def _table(checks: list[Check]) -> Table:
+    table = Table("Quoi", "Dans le paquet", "Ici", "État")
     for check in checks:
-        colour = _COLOURS[check.standing] if check.decisive or check.standing is not Standing.DIFFERENT else "yellow"
+        explains = check.standing is Standing.DIFFERENT and not check.decisive
         told = (escape(_short(value)) for value in (check.what, check.expected, check.found))
-        table.add_row(*told, f"[{colour}]{check.standing}[/]")
+        table.add_row(*told, f"[{'yellow' if explains else _COLOURS[check.standing]}]{check.standing}[/]")
     return table
 
 
@@ -52,5 +57,5 @@ def conclusion(done: Reproduction) -> str:
     told = ", ".join(f"{count} {standing}(s)" for standing, count in counts.items() if count)
     decisive = [check.what for check in done.checks if check.decisive and check.standing is Standing.DIFFERENT]
     if not decisive:
-        return f"Reproduit ({told}) en {done.seconds:.0f} s."
-    return f"Non reproduit ({told}) en {done.seconds:.0f} s. Diffèrent : {', '.join(decisive)}."
+        return f"Reproduit, sans écart décisif ({told}), en {done.seconds:.0f} s."
+    return f"Non reproduit ({told}), en {done.seconds:.0f} s. Diffèrent : {', '.join(decisive)}."

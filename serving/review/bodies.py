@@ -5,6 +5,7 @@ Refusals name the field and what was expected, never the text.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, Field, ValidationError
@@ -27,6 +28,13 @@ def _storable(value: str) -> str:
     return value
 
 
+def _in_our_time(value: datetime) -> datetime:
+    """Refuse years that no calendar of ours can turn into UTC or add a delay to."""
+    if not 1900 <= value.year <= 2999:
+        raise ValueError("lies outside the years 1900 to 2999; send the moment it happened")
+    return value
+
+
 def _not_blank(value: str) -> str:
     if not value.strip():
         raise ValueError("is blank; send the words to be read")
@@ -38,6 +46,7 @@ Short = Annotated[Storable, Field(min_length=1, max_length=200)]
 Long = Annotated[Storable, Field(max_length=20_000)]
 #: Longer than what the model reads: such a case is kept, claimable, and says that it was not scored.
 CaseText = Annotated[Storable, AfterValidator(_not_blank), Field(max_length=2_000_000)]
+When = Annotated[AwareDatetime, AfterValidator(_in_our_time)]
 Url = Annotated[Storable, Field(min_length=1, max_length=8_192)]
 
 
@@ -46,7 +55,7 @@ class ThreadPost(Frozen):
 
     text: Annotated[Storable, Field(max_length=100_000)]
     author_id: Short | None = None
-    at: AwareDatetime | None = None
+    at: When | None = None
 
 
 class Reporter(Frozen):
@@ -76,9 +85,9 @@ class Order(Frozen):
 
     authority: Short
     reference: Short
-    received_at: AwareDatetime | None = None
+    received_at: When | None = None
     kind: Short | None = None
-    due_at: AwareDatetime | None = None
+    due_at: When | None = None
 
 
 class NewCase(Frozen):
@@ -87,7 +96,7 @@ class NewCase(Frozen):
     external_id: Short
     text: CaseText
     url: Url | None = None
-    received_at: AwareDatetime | None = None
+    received_at: When | None = None
     language: Annotated[Storable, Field(min_length=2, max_length=35)] | None = None
     reach: Annotated[int, Field(ge=0, le=10**15)] | None = None
     category: Short | None = None

@@ -1,4 +1,4 @@
-"""Which case is next, and for whom: the claim order as steps that one index each can answer.
+"""Which case is next, and for whom: the steps of the claim order, with chance and the wishes of people among them.
 
 Vital; then a legal deadline within the margin; then, with probability ``audit_share``, the audit draw; then
 authorities, trusted flaggers and ordinary cases by rank, ordinary ones first with probability ``ordinary_share``.
@@ -6,12 +6,10 @@ authorities, trusted flaggers and ordinary cases by rank, ordinary ones first wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, literal_column, or_, select
+from sqlalchemy import Connection, bindparam, select
 
 from serving.bundle.errors import Conflict
 from serving.priority import Lane
@@ -20,54 +18,44 @@ from . import exposure, golden, transitions
 from .audit import AUDIT, draw_audit
 from .places import Rules
 from .records import JUDGED, SENIORS, Account
+from .steps import DUE, LANES, VITAL, Step, first_free, horizon, narrowed, open_to, within
 from .tables import StoredRow, cases, skips
 
-#: A literal, not a parameter: only so do both databases see that the partial indexes apply.
-ONE: ColumnElement[int] = literal_column("1")
-WAITING = cases.c.waiting == ONE
 _LAPSED_AT_ONCE = 50
+_LAPSED = (
+    select(cases)
+    .where(cases.c.lease_until < bindparam("now"))
+    .order_by(cases.c.lease_until)
+    .limit(_LAPSED_AT_ONCE)
+    .with_for_update(skip_locked=True)
+)
+
+#: How it came about, the case, and with what probability if by the audit draw.
+Found = tuple[str, StoredRow, float | None]
 
 
-@dataclass(frozen=True)
-class Step:
-    """One step of the claim order.
-
-    Attributes:
-        name: kept with the claim: vital, due, or a lane.
-    """
-
-    name: str
-    where: ColumnElement[bool]
-    order_by: ColumnElement[Any]
-
-
-def steps(rules: Rules, now: datetime) -> tuple[Step, ...]:
-    """The steps without chance in them, which is also the order of the list on screen."""
-    by_rank = cases.c["rank"].desc()
-    horizon = now + rules.policy.claims.due_margin
-    distant = or_(cases.c.due_at.is_(None), cases.c.due_at > horizon)
-    vital, other = cases.c.vital == ONE, cases.c.vital == literal_column("0")
-    return (
-        Step("vital", vital, by_rank),
-        Step("due", and_(other, cases.c.due_at <= horizon), cases.c.due_at),
-        *(Step(str(lane), and_(other, distant, cases.c.lane == str(lane)), by_rank) for lane in Lane),
-    )
-
-
-def claim(connection: Connection, rules: Rules, analyst: Account, now: datetime) -> str | None:
-    """Hand the next case to ``analyst``; its id, or None when nothing waits for this analyst."""
+def claim(connection: Connection, rules: Rules, analyst: Account, now: datetime) -> StoredRow | None:
+    """Hand the next case to ``analyst``; None when nothing waits for this analyst."""
     _return_lapsed(connection, rules, now)
-    for name, case, probability in _candidates(connection, rules, analyst, now):
-        until = now + rules.policy.claims.lease
-        exposure.note_claim(connection, rules, analyst.id, bool(case.grave), now)
-        transitions.claim(
-            connection, rules.secret, case, analyst.id, now, until=until, through=name, probability=probability
-        )
-        return str(case.id)
+    today = exposure.today_of(connection, analyst.id)
+    wishes = exposure.wishes_of(rules, today, now)
+    for found in _candidates(connection, rules, analyst, wishes, now):
+        return _hand_out(connection, rules, analyst, today, found, now)
     return None
 
 
-def claim_named(connection: Connection, rules: Rules, analyst: Account, case_id: str, now: datetime) -> None:
+def _hand_out(
+    connection: Connection, rules: Rules, analyst: Account, today: StoredRow, found: Found, now: datetime
+) -> StoredRow:
+    through, case, probability = found
+    until = now + rules.policy.claims.lease
+    exposure.note_claim(connection, rules, analyst.id, today, bool(case.grave), now)
+    return transitions.claim(
+        connection, rules.secret, case, analyst.id, now, until=until, through=through, probability=probability
+    )
+
+
+def claim_named(connection: Connection, rules: Rules, analyst: Account, case_id: str, now: datetime) -> StoredRow:
     """Hand a named case to ``analyst``, who may have come to it by a search.
 
     Raises:
@@ -81,12 +69,11 @@ def claim_named(connection: Connection, rules: Rules, analyst: Account, case_id:
         why = f"it is {case.state}, or you have had a part in it"
         raise Conflict(f"case {case_id} does not wait for you: {why}; claim the next one", code="not_open_to_you")
     urgent = case.vital or (case.due_at is not None and case.due_at <= now + rules.policy.claims.due_margin)
-    if case.grave and not urgent and exposure.wishes_of(connection, rules, analyst.id, now).mild_only:
+    today = exposure.today_of(connection, analyst.id)
+    if case.grave and not urgent and exposure.wishes_of(rules, today, now).mild_only:
         detail = f"case {case_id} is grave, and you have read enough of those today; leave it to others"
         raise Conflict(detail, code="enough_today")
-    until = now + rules.policy.claims.lease
-    exposure.note_claim(connection, rules, analyst.id, bool(case.grave), now)
-    transitions.claim(connection, rules.secret, case, analyst.id, now, until=until, through="named", probability=None)
+    return _hand_out(connection, rules, analyst, today, ("named", case, None), now)
 
 
 def check_part(connection: Connection, case: StoredRow, person: Account) -> None:
@@ -105,97 +92,44 @@ def check_part(connection: Connection, case: StoredRow, person: Account) -> None
 
 
 def _candidates(
-    connection: Connection, rules: Rules, analyst: Account, now: datetime
-) -> Iterator[tuple[str, StoredRow, float | None]]:
-    """The best free case of each step, best step first; asked for one at a time."""
-    vital, due, *lanes = steps(rules, now)
+    connection: Connection, rules: Rules, analyst: Account, wishes: exposure.Wishes, now: datetime
+) -> Iterator[Found]:
+    """Free cases, the best first; asked for one at a time. Where chance brings nothing, one statement finds it."""
     share = rules.policy.claims
-    wishes = exposure.wishes_of(connection, rules, analyst.id, now)
-    for step in (vital, due):
-        yield from _first_free(connection, _within(step, wishes), analyst)
-    if (item := golden.draw(connection, rules, analyst.id, wishes, now)) is not None:
+    shares = (share.golden_share, share.audit_share, share.ordinary_share)
+    golden_turn, audit_turn, ordinary_first = (rules.draw() < least for least in shares)
+    urgent, lanes = _wished(wishes, ordinary_first)
+    chance = golden_turn or audit_turn
+    yield from _first(connection, urgent if chance else [*urgent, *lanes], rules, analyst, now)
+    if golden_turn and (item := golden.draw(connection, rules, analyst.id, wishes, now)) is not None:
         yield str(item.lane), item, None
-    if rules.draw() < share.audit_share:
-        yield from (
-            (AUDIT, case, share.audit_share * p) for case, p in draw_audit(connection, rules.draw, open_to(analyst))
-        )
-    if rules.draw() < share.ordinary_share:
-        lanes.sort(key=lambda step: step.name != Lane.ORDINARY)
-    if wishes.mild_first or wishes.mild_only:
-        for step in lanes:
-            yield from _best_free(connection, step, analyst, wishes.topics or exposure.TOPICS, (0,))
-    if wishes.mild_only:
-        return
-    for step in lanes:
-        if wishes.topics is None:
-            yield from _first_free(connection, step, analyst)
-        else:
-            yield from _best_free(connection, step, analyst, wishes.topics, (0, 1))
+    if audit_turn:
+        drawn = draw_audit(connection, rules.draw, open_to(analyst))
+        yield from ((AUDIT, case, share.audit_share * probability) for case, probability in drawn)
+    if chance:
+        yield from _first(connection, lanes, rules, analyst, now)
 
 
-def _within(step: Step, wishes: exposure.Wishes) -> Step:
-    """The step without the topics this person opted out of; it has few cases, so the rest are passed over."""
-    return step if wishes.topics is None else replace(step, where=and_(step.where, cases.c.topic.in_(wishes.topics)))
+def _first(connection: Connection, steps: list[Step], rules: Rules, analyst: Account, now: datetime) -> Iterator[Found]:
+    if found := first_free(connection, steps, analyst, horizon(rules, now)):
+        yield *found, None
 
 
-def _best_free(
-    connection: Connection, step: Step, analyst: Account, topics: Sequence[str], graves: Sequence[int]
-) -> Iterator[tuple[str, StoredRow, float | None]]:
-    """The best free case of a lane among these topics: one probe of an index for each, whatever waits above it."""
-    probes = [
-        replace(step, where=and_(step.where, cases.c.topic == topic, cases.c.grave == literal_column(str(grave))))
-        for topic in topics
-        for grave in graves
-    ]
-    found = [case for probe in probes for case in connection.execute(next_free(probe, analyst))]
-    if found:
-        yield step.name, max(found, key=lambda case: case.rank), None
+def _wished(wishes: exposure.Wishes, ordinary_first: bool) -> tuple[list[Step], list[Step]]:
+    """The steps before chance and those after, without what this person is not to be handed.
 
-
-def _first_free(connection: Connection, step: Step, analyst: Account) -> Iterator[tuple[str, StoredRow, float | None]]:
-    yield from ((step.name, case, None) for case in connection.execute(next_free(step, analyst)))
-
-
-def next_free(step: Step, analyst: Account) -> Select[Any]:
-    """The best case of a step that nobody holds; locked, passing over those that others are claiming right now."""
-    return (
-        select(cases)
-        .where(WAITING, step.where, open_to(analyst))
-        .order_by(step.order_by)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-
-
-def open_to(analyst: Account) -> ColumnElement[bool]:
-    """Not excluded by an earlier part in the case, not skipped, and senior enough."""
-    skipped = select(skips.c.case_id).where(skips.c.case_id == cases.c.id, skips.c.analyst == analyst.id).exists()
-    unconcerned = and_(or_(cases.c.not_by.is_(None), cases.c.not_by != analyst.id), ~skipped)
-    return unconcerned if analyst.role in SENIORS else and_(unconcerned, cases.c.senior_only == literal_column("0"))
+    Mild ones come first or alone in the lanes; what is urgent comes grave or mild.
+    """
+    lanes = sorted(LANES, key=lambda step: step.name != Lane.ORDINARY) if ordinary_first else list(LANES)
+    topics = wishes.topics or exposure.TOPICS
+    mild = [narrowed(step, topics, (0,)) for step in lanes] if wishes.mild_first or wishes.mild_only else []
+    if wishes.topics is None:
+        return [VITAL, DUE], mild if wishes.mild_only else mild + lanes
+    wished = [] if wishes.mild_only else [narrowed(step, topics, (0, 1)) for step in lanes]
+    return [within(VITAL, topics), within(DUE, topics)], mild + wished
 
 
 def _return_lapsed(connection: Connection, rules: Rules, now: datetime) -> None:
     """Cases whose lease has ended wait again. A few at a time, so that no claim pays for many."""
-    query = (
-        select(cases)
-        .where(cases.c.lease_until < now)
-        .order_by(cases.c.lease_until)
-        .limit(_LAPSED_AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    for case in connection.execute(query).all():
+    for case in connection.execute(_LAPSED, {"now": now}).all():
         transitions.expire(connection, rules.secret, case, now)
-
-
-def in_claim_order(
-    connection: Connection, rules: Rules, columns: list[Any], limit: int, offset: int, now: datetime
-) -> list[StoredRow]:
-    """Waiting cases as they would be claimed, chance left aside."""
-    found: list[StoredRow] = []
-    for step in steps(rules, now):
-        missing = offset + limit - len(found)
-        if missing <= 0:
-            break
-        query = select(*columns).where(WAITING, step.where).order_by(step.order_by).limit(missing)
-        found += connection.execute(query).all()
-    return found[offset : offset + limit]

@@ -25,7 +25,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from serving.bundle.errors import ConfigError, InputError, Unavailable
 
 _BUSY_SECONDS = 30
-_WRITES = "vigie_writes"
+#: The option of a transaction that writes.
+WRITES = "vigie_writes"
+#: A server that says nothing is gone: seconds to connect, milliseconds to acknowledge. The address may say otherwise.
+_PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 10_000}
 #: Names our migration and our sealer among the advisory locks of a PostgreSQL server.
 MIGRATION_LOCK = 8_315_001
 SEAL_LOCK = 8_315_002
@@ -70,7 +73,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """A transaction that writes: all of it is durable when the block ends, or none."""
-    with _in_words(engine), engine.connect() as connection, connection.execution_options(**{_WRITES: True}).begin():
+    with _in_words(engine), engine.connect() as connection, connection.execution_options(**{WRITES: True}).begin():
         yield connection
 
 
@@ -124,7 +127,10 @@ def _bad_address(why: str) -> ConfigError:
 
 
 def _postgresql(address: URL) -> Engine:
-    return create_engine(address, pool_pre_ping=True, pool_size=16, max_overflow=16, hide_parameters=True)
+    asked = {name: value for name, value in _PATIENCE.items() if name not in address.query}
+    return create_engine(
+        address, pool_pre_ping=True, pool_size=16, max_overflow=16, hide_parameters=True, connect_args=asked
+    )
 
 
 def _sqlite(address: URL) -> Engine:
@@ -154,7 +160,7 @@ def _on_sqlite_connect(connection: Any, _record: Any) -> None:
 
 
 def _on_sqlite_begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(_WRITES) else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(WRITES) else "BEGIN")
 
 
 def _write_ahead(engine: Engine, patience: float = 10.0) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import combinations
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, String, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from serving.bundle.errors import InputError, NotFound
@@ -25,6 +25,10 @@ from .tables import StoredRow, cases, decisions, desks, exposure, people
 #: Every topic a case can have, as ``cases.topic`` spells it.
 TOPICS = tuple("+".join(chosen) for size in range(len(FAMILIES) + 1) for chosen in combinations(FAMILIES, size))
 _NO_FAMILY = "aucune"
+_WHO = select(bindparam("analyst", type_=String).label("id")).subquery()
+_TODAY = select(people.c.opt_out, desks).select_from(
+    _WHO.outerjoin(people, people.c.id == _WHO.c.id).outerjoin(desks, desks.c.analyst == _WHO.c.id)
+)
 
 
 @dataclass(frozen=True)
@@ -41,15 +45,41 @@ class Wishes:
     mild_only: bool
 
 
-def wishes_of(connection: Connection, rules: Rules, analyst: str, now: datetime) -> Wishes:
+def today_of(connection: Connection, analyst: str) -> StoredRow:
+    """The line of somebody's last day of work, its columns null where there is none, and what they opted out of."""
+    return connection.execute(_TODAY, {"analyst": analyst}).one()
+
+
+def wishes_of(rules: Rules, today: StoredRow, now: datetime) -> Wishes:
     """From the day so far and the topics this person opted out of."""
-    avoided = set(connection.scalar(select(people.c.opt_out).where(people.c.id == analyst)) or ())
+    avoided = set(today.opt_out or ())
     allowed = tuple(topic for topic in TOPICS if not avoided & set(topic.split("+")))
-    desk, limits = _desk(connection, rules, analyst, now), rules.policy.wellbeing
-    return Wishes(
-        allowed if avoided else None,
-        desk is not None and desk.grave_in_a_row >= limits.grave_in_a_row,
-        desk is not None and desk.grave_today >= limits.grave_per_day,
+    (in_a_row, graves), limits = _graves(rules, today, now), rules.policy.wellbeing
+    return Wishes(allowed if avoided else None, in_a_row >= limits.grave_in_a_row, graves >= limits.grave_per_day)
+
+
+def _graves(rules: Rules, today: StoredRow, now: datetime) -> tuple[int, int]:
+    """Grave cases in a row, and in all; a past day's count no more."""
+    return (today.grave_in_a_row, today.grave_today) if today.day == _day(rules, now) else (0, 0)
+
+
+def note_claim(
+    connection: Connection, rules: Rules, analyst: str, today: StoredRow, grave: bool, now: datetime
+) -> None:
+    """Count a case handed out; a pause as long as a break starts a new stretch of work."""
+    pause, day = timedelta(minutes=rules.policy.wellbeing.break_minutes), _day(rules, now)
+    in_a_row, graves = _graves(rules, today, now)
+    rested = today.day != day or now - today.last_at >= pause
+    values = {
+        "day": day,
+        "grave_today": graves + grave,
+        "grave_in_a_row": in_a_row + 1 if grave else 0,
+        "working_since": now if rested else today.working_since,
+        "last_at": now,
+    }
+    make = (postgresql.insert if is_postgresql(connection) else sqlite.insert)(desks)
+    connection.execute(
+        make.values(analyst=analyst, **values).on_conflict_do_update(index_elements=["analyst"], set_=values)
     )
 
 
@@ -57,23 +87,6 @@ def _desk(connection: Connection, rules: Rules, analyst: str, now: datetime) -> 
     """The line of today; a past day's counts no more."""
     row = connection.execute(select(desks).where(desks.c.analyst == analyst)).first()
     return row if row is not None and row.day == _day(rules, now) else None
-
-
-def note_claim(connection: Connection, rules: Rules, analyst: str, grave: bool, now: datetime) -> None:
-    """Count a case handed out; a pause as long as a break starts a new stretch of work."""
-    desk, pause = _desk(connection, rules, analyst, now), timedelta(minutes=rules.policy.wellbeing.break_minutes)
-    rested = desk is None or now - desk.last_at >= pause
-    values = {
-        "day": _day(rules, now),
-        "grave_today": (desk.grave_today if desk else 0) + grave,
-        "grave_in_a_row": (desk.grave_in_a_row if desk else 0) + 1 if grave else 0,
-        "working_since": now if desk is None or rested else desk.working_since,
-        "last_at": now,
-    }
-    make = (postgresql.insert if is_postgresql(connection) else sqlite.insert)(desks)
-    connection.execute(
-        make.values(analyst=analyst, **values).on_conflict_do_update(index_elements=["analyst"], set_=values)
-    )
 
 
 def pace_of(connection: Connection, rules: Rules, analyst: str, now: datetime) -> Pace:

@@ -43,10 +43,7 @@ def add(
 
 
 def draw(connection: Connection, rules: Rules, analyst: str, wishes: Wishes, now: datetime) -> StoredRow | None:
-    """By chance, a fresh copy of an item that this analyst has not had; else None."""
-    share = rules.policy.claims.golden_share
-    if connection.execute(select(golden_items.c.case_id).limit(1)).first() is None or rules.draw() >= share:
-        return None
+    """A fresh copy of an item that this analyst has not had; None when there is none."""
     copy = cases.alias()
     skipped = exists().where(skips.c.case_id == copy.c.id, skips.c.analyst == analyst)
     had = exists().where(

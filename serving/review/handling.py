@@ -22,15 +22,14 @@ from .tables import StoredRow, cases
 def claim(connection: Connection, rules: Rules, analyst: Account, now: datetime) -> Case | None:
     """Hand out the next case; see ``Queue.claim``."""
     _may_read(analyst)
-    case_id = claims.claim(connection, rules, analyst, now)
-    return views.find_case(connection, case_id) if case_id else None
+    case = claims.claim(connection, rules, analyst, now)
+    return views.case_of(connection, case) if case is not None else None
 
 
 def claim_named(connection: Connection, rules: Rules, case_id: str, analyst: Account, now: datetime) -> Case:
     """Hand out a named case; see ``Queue.claim_case``."""
     _may_read(analyst)
-    claims.claim_named(connection, rules, analyst, case_id, now)
-    return views.find_case(connection, case_id)
+    return views.case_of(connection, claims.claim_named(connection, rules, analyst, case_id, now))
 
 
 def reassign(
@@ -43,8 +42,7 @@ def reassign(
     person = readers.reader(connection, to_account_id)
     claims.check_part(connection, case, person)
     until = now + rules.policy.claims.lease
-    transitions.reassign(connection, rules.secret, case, supervisor.id, person.id, now, until)
-    return views.find_row(connection, case_id)
+    return views.row_of(transitions.reassign(connection, rules.secret, case, supervisor.id, person.id, now, until))
 
 
 def heartbeat(connection: Connection, rules: Rules, case_id: str, analyst: Account, now: datetime) -> datetime:
@@ -58,8 +56,7 @@ def heartbeat(connection: Connection, rules: Rules, case_id: str, analyst: Accou
 def release(connection: Connection, rules: Rules, case_id: str, analyst: Account, note: str, now: datetime) -> CaseRow:
     """Give a claimed case back."""
     case = _held(connection, case_id, analyst)
-    transitions.release(connection, rules.secret, case, analyst.id, note, now)
-    return views.find_row(connection, case_id)
+    return views.row_of(transitions.release(connection, rules.secret, case, analyst.id, note, now))
 
 
 def skip(
@@ -68,8 +65,7 @@ def skip(
     """Give a claimed case back for others."""
     why = _skip_reason(reason)
     case = _held(connection, case_id, analyst)
-    transitions.skip(connection, rules.secret, case, analyst.id, why, now)
-    return views.find_row(connection, case_id)
+    return views.row_of(transitions.skip(connection, rules.secret, case, analyst.id, why, now))
 
 
 def add_note(connection: Connection, rules: Rules, case_id: str, analyst: Account, text: str, now: datetime) -> Note:
@@ -90,8 +86,7 @@ def decide(
     check_decision(form, rules.policy, rules.taxonomy)
     case = _held(connection, case_id, analyst)
     outcome = second.outcome_of(connection, rules, case, form, analyst.id, now)
-    transitions.decide(connection, rules.secret, case, analyst.id, form, now, outcome)
-    return views.find_row(connection, case_id)
+    return views.row_of(transitions.decide(connection, rules.secret, case, analyst.id, form, now, outcome))
 
 
 def undo(connection: Connection, rules: Rules, case_id: str, analyst: Account, now: datetime) -> CaseRow:
@@ -101,8 +96,7 @@ def undo(connection: Connection, rules: Rules, case_id: str, analyst: Account, n
     decision = second.last_decision(connection, case_id)
     _check_undo(rules, case, decision, analyst, now)
     until = now + rules.policy.claims.lease
-    transitions.undo(connection, rules.secret, case, decision, now, until)
-    return views.find_row(connection, case_id)
+    return views.row_of(transitions.undo(connection, rules.secret, case, decision, now, until))
 
 
 def _check_undo(rules: Rules, case: StoredRow, decision: StoredRow, analyst: Account, now: datetime) -> None:
@@ -124,8 +118,7 @@ def escalate(
     """Pass a claimed case on to a senior."""
     case = _held(connection, case_id, analyst)
     placed = _placed(connection, rules, case, now, escalated_vital=vital)
-    transitions.escalate(connection, rules.secret, case, analyst.id, note, now, placed)
-    return views.find_row(connection, case_id)
+    return views.row_of(transitions.escalate(connection, rules.secret, case, analyst.id, note, now, placed))
 
 
 def appeal(
@@ -133,8 +126,7 @@ def appeal(
 ) -> CaseRow:
     """Contest a decision."""
     case = transitions.lock(connection, case_id)
-    transitions.appeal(connection, rules.secret, case, _actor(by), note, now)
-    return views.find_row(connection, case_id)
+    return views.row_of(transitions.appeal(connection, rules.secret, case, _actor(by), note, now))
 
 
 def change_reach(
@@ -145,8 +137,7 @@ def change_reach(
         raise InputError(f"reach {reach} must be at least 0", pointer="/reach")
     case = transitions.lock(connection, case_id)
     changes = _placed(connection, rules, case, now, reach=reach) | {"reach": reach}
-    transitions.change_reach(connection, rules.secret, case, _actor(by), now, changes)
-    return views.find_row(connection, case_id)
+    return views.row_of(transitions.change_reach(connection, rules.secret, case, _actor(by), now, changes))
 
 
 def _held(connection: Connection, case_id: str, analyst: Account) -> StoredRow:

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, or_, select
 from serving.bundle.taxonomy import Taxonomy
 
 from . import feedback, transitions
-from .claims import WAITING
 from .places import Rules
 from .records import State
+from .steps import WAITING
 from .tables import StoredRow, cases, decisions
 
 _BATCH = 500

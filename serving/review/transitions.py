@@ -1,4 +1,4 @@
-"""Every move of a case from one state to another: one transaction, one update, one event.
+"""Every move of a case from one state to another: one transaction, one update, one event; answers the case as moved.
 
 The caller has locked the case (``lock``) in a writing transaction; nothing else writes ``cases.state``.
 """
@@ -72,7 +72,7 @@ def claim(
     until: datetime,
     through: str,
     probability: float | None,
-) -> None:
+) -> StoredRow:
     """Hand the case to ``analyst`` until ``until``; ``through`` names the step of the claim order."""
     body: dict[str, Any] = {"through": through}
     if probability is not None:
@@ -85,43 +85,45 @@ def claim(
         "claimed_through": through,
         "audit_probability": case.audit_probability if probability is None else probability,
     }
-    _move(connection, secret, case, EventKind.CLAIMED, analyst, now, body, changes)
+    return _move(connection, secret, case, EventKind.CLAIMED, analyst, now, body, changes)
 
 
-def release(connection: Connection, secret: bytes, case: StoredRow, analyst: str, note: str, now: datetime) -> None:
+def release(
+    connection: Connection, secret: bytes, case: StoredRow, analyst: str, note: str, now: datetime
+) -> StoredRow:
     """Put the case back where it waited."""
     changes = {"state": case.returns_to, **_UNCLAIMED}
-    _move(connection, secret, case, EventKind.RELEASED, analyst, now, _noted(secret, note), changes)
+    return _move(connection, secret, case, EventKind.RELEASED, analyst, now, _noted(secret, note), changes)
 
 
-def expire(connection: Connection, secret: bytes, case: StoredRow, now: datetime) -> None:
+def expire(connection: Connection, secret: bytes, case: StoredRow, now: datetime) -> StoredRow:
     """Put a case back whose lease has ended."""
     changes = {"state": case.returns_to, **_UNCLAIMED}
-    _move(connection, secret, case, EventKind.LEASE_EXPIRED, case.claimed_by, now, {}, changes)
+    return _move(connection, secret, case, EventKind.LEASE_EXPIRED, case.claimed_by, now, {}, changes)
 
 
 def skip(
     connection: Connection, secret: bytes, case: StoredRow, analyst: str, reason: SkipReason, now: datetime
-) -> None:
+) -> StoredRow:
     """Put the case back for others: ``analyst`` is not given it again."""
     connection.execute(insert(skips).values(case_id=case.id, analyst=analyst, reason=reason.value, at=now))
     changes = {"state": case.returns_to, **_UNCLAIMED}
-    _move(connection, secret, case, EventKind.SKIPPED, analyst, now, {"reason": reason.value}, changes)
+    return _move(connection, secret, case, EventKind.SKIPPED, analyst, now, {"reason": reason.value}, changes)
 
 
 def reassign(
     connection: Connection, secret: bytes, case: StoredRow, supervisor: str, to: str, now: datetime, until: datetime
-) -> None:
+) -> StoredRow:
     """Hand the case to ``to``, whoever held it."""
     returns_to = case.returns_to if case.state == State.CLAIMED else case.state
     changes = {"state": State.CLAIMED, "returns_to": returns_to, "claimed_by": to, "lease_until": until}
     changes["claimed_through"] = "reassigned"
-    _move(connection, secret, case, EventKind.REASSIGNED, supervisor, now, {"to": to}, changes)
+    return _move(connection, secret, case, EventKind.REASSIGNED, supervisor, now, {"to": to}, changes)
 
 
-def note(connection: Connection, secret: bytes, case: StoredRow, analyst: str, text: str, now: datetime) -> None:
+def note(connection: Connection, secret: bytes, case: StoredRow, analyst: str, text: str, now: datetime) -> StoredRow:
     """Say in the chain that a note was added; the note itself is in its table."""
-    _move(connection, secret, case, EventKind.NOTED, analyst, now, _noted(secret, text), {})
+    return _move(connection, secret, case, EventKind.NOTED, analyst, now, _noted(secret, text), {})
 
 
 def decide(
@@ -132,7 +134,7 @@ def decide(
     form: DecisionForm,
     now: datetime,
     outcome: Outcome,
-) -> None:
+) -> StoredRow:
     """Record what the analyst found; ``outcome`` says where the case goes."""
     body = {"illegal": form.illegal, "ground": form.ground, "action": form.action, "stage": case.returns_to}
     values = {**body, "illegal": int(form.illegal), "note": form.note, "bundle": case.bundle}
@@ -143,7 +145,7 @@ def decide(
     settled = {"not_by": analyst, "senior_only": 0, "audit_key": None, "blind": 0}
     changes = {"state": outcome.state, **_UNCLAIMED, **settled, **outcome.changes}
     told = body | outcome.told | _noted(secret, form.note)
-    _move(connection, secret, case, EventKind.DECIDED, analyst, now, told, changes)
+    return _move(connection, secret, case, EventKind.DECIDED, analyst, now, told, changes)
 
 
 def _relearn(connection: Connection, case: StoredRow, but: int | None, now: datetime, sign: int = -1) -> None:
@@ -154,7 +156,7 @@ def _relearn(connection: Connection, case: StoredRow, but: int | None, now: date
         reporters.learn(connection, case, bool(earlier), now, sign=sign)
 
 
-def close_known(connection: Connection, secret: bytes, case: StoredRow, source: StoredRow, now: datetime) -> None:
+def close_known(connection: Connection, secret: bytes, case: StoredRow, source: StoredRow, now: datetime) -> StoredRow:
     """Give the case the decision ``source`` that a person took on an equal text; the event names that case."""
     said = {"illegal": bool(source.illegal), "ground": source.ground, "action": source.action}
     values = {**said, "illegal": source.illegal, "note": "", "bundle": case.bundle, "stage": case.state}
@@ -162,19 +164,19 @@ def close_known(connection: Connection, secret: bytes, case: StoredRow, source: 
     reporters.learn(connection, case, bool(source.illegal), now)
     connection.execute(insert(decisions).values(**values))
     changes = {"state": State.DECIDED, "pending": 0, "scoring_until": None, "audit_key": None, "not_by": None}
-    _move(connection, secret, case, EventKind.KNOWN, KNOWN, now, {**said, "source": source.case_id}, changes)
+    return _move(connection, secret, case, EventKind.KNOWN, KNOWN, now, {**said, "source": source.case_id}, changes)
 
 
 def undo(
     connection: Connection, secret: bytes, case: StoredRow, decision: StoredRow, now: datetime, until: datetime
-) -> None:
+) -> StoredRow:
     """Take the decision back: the case is its analyst's again, as it was before. The chain keeps both."""
     reporters.learn(connection, case, bool(decision.illegal), now, sign=-1)
     _relearn(connection, case, decision.id, now, sign=1)
     connection.execute(delete(decisions).where(decisions.c.id == decision.id))
     connection.execute(delete(skips).where(skips.c.case_id == case.id, skips.c.reason == JUDGED))
     held = {"state": State.CLAIMED, "returns_to": decision.stage, "claimed_by": decision.analyst, "lease_until": until}
-    _move(connection, secret, case, EventKind.UNDONE, decision.analyst, now, {}, held | (decision.before or {}))
+    return _move(connection, secret, case, EventKind.UNDONE, decision.analyst, now, {}, held | (decision.before or {}))
 
 
 def escalate(
@@ -185,7 +187,7 @@ def escalate(
     note: str,
     now: datetime,
     placed: dict[str, Any],
-) -> None:
+) -> StoredRow:
     """Pass the case on to a senior other than ``analyst``; ``placed`` is its new place in the queue."""
     if case.returns_to == State.APPEALED:
         raise Conflict("an appeal is decided or released, not passed on; release it for another analyst")
@@ -195,19 +197,19 @@ def escalate(
     if case.blind:
         # The first reader has judged it already; nobody is left to be kept blind.
         connection.execute(insert(skips).values(case_id=case.id, analyst=case.not_by, reason=JUDGED, at=now))
-    _move(connection, secret, case, EventKind.ESCALATED, analyst, now, body, placed | changes)
+    return _move(connection, secret, case, EventKind.ESCALATED, analyst, now, body, placed | changes)
 
 
-def appeal(connection: Connection, secret: bytes, case: StoredRow, actor: str, note: str, now: datetime) -> None:
+def appeal(connection: Connection, secret: bytes, case: StoredRow, actor: str, note: str, now: datetime) -> StoredRow:
     """Open the case again for an analyst other than the one who decided."""
     changes = {"state": State.APPEALED, "audit_key": None}
-    _move(connection, secret, case, EventKind.APPEALED, actor, now, _noted(secret, note), changes)
+    return _move(connection, secret, case, EventKind.APPEALED, actor, now, _noted(secret, note), changes)
 
 
-def score(connection: Connection, secret: bytes, case: StoredRow, now: datetime, changes: dict[str, Any]) -> None:
+def score(connection: Connection, secret: bytes, case: StoredRow, now: datetime, changes: dict[str, Any]) -> StoredRow:
     """Attach a verdict and the place it gives; only a case that waits unscored changes state."""
     body = {name: changes[name] for name in ("bundle", "lane", "vital", "harm", "rank")}
-    _move(connection, secret, case, EventKind.SCORED, "model", now, body, changes | _scored_state(case))
+    return _move(connection, secret, case, EventKind.SCORED, "model", now, body, changes | _scored_state(case))
 
 
 def _scored_state(case: StoredRow) -> dict[str, Any]:
@@ -218,22 +220,22 @@ def _scored_state(case: StoredRow) -> dict[str, Any]:
 
 def note_failure(
     connection: Connection, secret: bytes, case: StoredRow, now: datetime, bundle: str, error: dict[str, str]
-) -> None:
+) -> StoredRow:
     """Keep why the model could not score the case; it stays where it is and can be claimed."""
     changes = {"pending": 0, "scoring_until": None, "score_error": error}
     body = {"bundle": bundle, "code": error["code"]}
-    _move(connection, secret, case, EventKind.SCORE_FAILED, "model", now, body, changes)
+    return _move(connection, secret, case, EventKind.SCORE_FAILED, "model", now, body, changes)
 
 
 def change_reach(
     connection: Connection, secret: bytes, case: StoredRow, actor: str, now: datetime, changes: dict[str, Any]
-) -> None:
+) -> StoredRow:
     """A new reach and the place it gives."""
     body = {"reach": changes["reach"], "rank": changes["rank"]}
-    _move(connection, secret, case, EventKind.REACH_CHANGED, actor, now, body, changes)
+    return _move(connection, secret, case, EventKind.REACH_CHANGED, actor, now, body, changes)
 
 
-def erase(connection: Connection, secret: bytes, case: StoredRow, now: datetime, why: str) -> None:
+def erase(connection: Connection, secret: bytes, case: StoredRow, now: datetime, why: str) -> StoredRow:
     """Forget what was sent and noted; figures, keyed hashes and events stay."""
     connection.execute(update(decisions).where(decisions.c.case_id == case.id).values(note=""))
     traced = {
@@ -244,7 +246,7 @@ def erase(connection: Connection, secret: bytes, case: StoredRow, now: datetime,
     known.forget(connection, case.id)
     gone = dict.fromkeys(("text", "url", "thread", "notice", "order_notice", "fingerprint"))
     changes = {**gone, "state": State.CLOSED, "pending": 0, "audit_key": None}
-    _move(connection, secret, case, EventKind.ERASED, "retention", now, {"why": why} | traced, changes)
+    return _move(connection, secret, case, EventKind.ERASED, "retention", now, {"why": why} | traced, changes)
 
 
 def _move(
@@ -256,8 +258,8 @@ def _move(
     now: datetime,
     body: dict[str, Any],
     changes: dict[str, Any],
-) -> None:
-    """The one place where a case changes."""
+) -> StoredRow:
+    """The one place where a case changes; the case as it is now."""
     if State(case.state) not in STARTS[kind]:
         raise Conflict(f"case {case.id} is {case.state}, so it cannot become {kind}; reload it", code="wrong_state")
     number = case.event_count + 1
@@ -268,8 +270,10 @@ def _move(
     values = {**changes, "state": state.value, "waiting": int(state in _WAITING and case.golden is None)}
     chain = {"event_count": number, "head": event["hash"]}
     unmoved = (cases.c.id == case.id, cases.c.event_count == case.event_count)
-    if connection.execute(update(cases).where(*unmoved).values(**values, **chain)).rowcount != 1:
+    moved = connection.execute(update(cases).where(*unmoved).values(**values, **chain).returning(*cases.c)).first()
+    if moved is None:
         raise Conflict(f"case {case.id} was changed at the same time; reload it", code="wrong_state")
+    return moved
 
 
 def _noted(secret: bytes, note: str) -> dict[str, str]:

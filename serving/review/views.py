@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import Connection, distinct, func, select
 
 from . import notes
-from .claims import ONE, WAITING, steps
 from .places import Rules, verdict_of
 from .records import (
     Case,
@@ -25,6 +24,7 @@ from .records import (
     StoredPost,
     no_case,
 )
+from .steps import DUE, ONE, WAITING, horizon, in_claim_order
 from .tables import StoredRow, cases, decisions, events
 
 #: The columns of a list: neither text nor what names a person. Those of ``CaseRow``, by name.
@@ -52,10 +52,15 @@ def row_of(row: StoredRow) -> CaseRow:
 
 
 def find_case(connection: Connection, case_id: str) -> Case:
-    """Everything about one case."""
+    """Everything about one case, by id."""
     row = connection.execute(select(cases).where(cases.c.id == case_id)).first()
     if row is None:
         raise no_case(case_id)
+    return case_of(connection, row)
+
+
+def case_of(connection: Connection, row: StoredRow) -> Case:
+    """Everything about one case."""
     return Case(
         row=row_of(row),
         text=row.text,
@@ -70,8 +75,8 @@ def find_case(connection: Connection, case_id: str) -> Case:
         verdict=verdict_of(row),
         claimed_through=row.claimed_through,
         audit_probability=row.audit_probability,
-        decisions=() if row.blind else _decisions(connection, case_id),
-        events=_events(connection, case_id, but=EventKind.DECIDED if row.blind else None),
+        decisions=() if row.blind else _decisions(connection, row.id),
+        events=_events(connection, row.id, but=EventKind.DECIDED if row.blind else None),
     )
 
 
@@ -111,10 +116,9 @@ def notes_of(connection: Connection, case_id: str) -> list[Note]:
     return notes.of_case(connection, case_id, but_of=row.not_by if row.blind else None)
 
 
-def find_row(connection: Connection, case_id: str) -> CaseRow:
-    """One line of a list, by id."""
-    row = connection.execute(select(*ROW_COLUMNS).where(cases.c.id == case_id)).one()
-    return row_of(row)
+def top(connection: Connection, rules: Rules, limit: int, offset: int, now: datetime) -> list[CaseRow]:
+    """Waiting cases in claim order."""
+    return [row_of(row) for row in in_claim_order(connection, ROW_COLUMNS, limit, offset, horizon(rules, now))]
 
 
 def held_by(connection: Connection, analyst: str) -> list[CaseRow]:
@@ -158,18 +162,17 @@ def stats(connection: Connection, rules: Rules, now: datetime) -> Stats:
     count = func.count()
 
     def number(*where: Any) -> int:
-        return connection.scalar(select(count).select_from(cases).where(REAL, *where)) or 0
+        return connection.scalar(select(count).select_from(cases).where(REAL, *where), horizon(rules, now)) or 0
 
     states = connection.execute(select(cases.c.state, count).where(REAL).group_by(cases.c.state)).all()
     lanes = connection.execute(select(cases.c.lane, count).where(WAITING).group_by(cases.c.lane)).all()
-    _, due, *_ = steps(rules, now)
     lately = select(func.count(distinct(decisions.c.case_id))).join(cases, cases.c.id == decisions.c.case_id)
     lately = lately.where(REAL, decisions.c.at >= now - timedelta(days=1))
     return Stats(
         states={str(state): 0 for state in State} | {row[0]: row[1] for row in states},
         waiting={row[0]: row[1] for row in lanes},
         vital=number(WAITING, cases.c.vital == ONE),
-        due_within_margin=number(WAITING, due.where),
+        due_within_margin=number(WAITING, *DUE.probes),
         overdue=number(WAITING, cases.c.due_at < now),
         unscored=number(cases.c.pending == ONE),
         oldest_waiting_at=connection.scalar(select(func.min(cases.c.created_at)).where(WAITING)),

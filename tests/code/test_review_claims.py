@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import bindparam, select, text, update
@@ -14,8 +15,9 @@ from sqlalchemy import bindparam, select, text, update
 from serving.bundle import Conflict, Forbidden
 from serving.review import Account, KeyKind, NewCase, Queue, Role, Source, State
 from serving.review.audit import WINDOW, draw_audit
-from serving.review.claims import next_free, steps
 from serving.review.database import writing
+from serving.review.exposure import TOPICS
+from serving.review.steps import DUE, LANES, VITAL, first_free, free_case, horizon, narrowed
 from serving.review.tables import cases
 
 SECRET = b"a secret for tests, 32 bytes long"
@@ -111,22 +113,38 @@ class TestOrder:
         assert paged == whole
         assert len(whole) == 7
 
-    def test_no_step_sorts(self, queue, engine, analyst):
-        """One index answers each step, so a claim costs the same with a million cases waiting."""
+    @pytest.mark.parametrize(
+        ("lanes", "index"),
+        [(LANES, "ix_cases_rank"), (tuple(narrowed(lane, TOPICS, (0,)) for lane in LANES), "ix_cases_topic")],
+        ids=["all", "mild"],
+    )
+    def test_indexes_answer_a_claim(self, queue, engine, analyst, noon, lanes, index):
+        """So that it costs the same with a million cases waiting."""
         if engine.dialect.name == "postgresql":
             # On a handful of rows PostgreSQL rightly reads the whole table.
             for start in range(0, 3000, 500):
                 batch = [NewCase(external_id=f"{start + n}", text="x") for n in range(500)]
                 queue.receive(batch, source=KEYS["platform"])
         explain = "EXPLAIN " if engine.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN "
+        query = free_case((VITAL, DUE, *lanes), False).params(analyst=analyst.id, **horizon(queue.rules, noon))
         with writing(engine) as connection:
             connection.execute(text("ANALYZE cases"))
-            for step in steps(queue.rules, datetime.now(UTC)):
-                query = next_free(step, analyst).compile(engine, compile_kwargs={"literal_binds": True})
-                plan = str(connection.execute(text(explain + str(query))).all())
-                assert "ix_cases_" in plan, (step.name, plan)
-                assert "TEMP B-TREE" not in plan, (step.name, plan)
-                assert "Sort" not in plan, (step.name, plan)
+            compiled = query.compile(engine, compile_kwargs={"literal_binds": True})
+            plan = str(connection.execute(text(explain + str(compiled))).all())
+        assert {"ix_cases_vital", "ix_cases_due", index} <= set(re.findall(r"ix_cases_[a-z]+", plan)), plan
+        assert not re.search(r"SCAN cases(?! USING)|Seq Scan", plan), plan
+        # The best of the probes of a lane are put in order, no rows of the table.
+        assert len(re.findall("TEMP B-TREE|Sort ", plan)) == (0 if lanes == LANES else 3), plan
+
+    def test_a_claim_holds_the_case_it_takes_and_no_other(self, queue, engine, analyst, colleague, noon):
+        if engine.dialect.name == "sqlite":
+            pytest.skip("SQLite has one writer at a time")
+        vital = submit(queue, "vital", category="danger_vital", now=noon)
+        authority = submit(queue, "autorité", by="authority", now=noon)
+        steps, until = (VITAL, DUE, *LANES), horizon(queue.rules, noon)
+        with writing(engine) as one, writing(engine) as other:
+            assert first_free(one, steps, analyst, until)[1].id == vital
+            assert first_free(other, steps, colleague, until)[1].id == authority
 
 
 class TestLease:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
-from serving.bundle import Interval, Label, Manifest
+import numpy as np
+
+from serving.bundle import Interval, Label, Manifest, parse
+from serving.bundle.verdict import effective_thresholds
 from training.audit.records import Audit, GroupFigures, Table
 from training.evaluation.tables import LEVEL_TITLES
 
@@ -12,11 +16,23 @@ from training.evaluation.tables import LEVEL_TITLES
 VARIETY, SOURCE = "register", "source"
 
 
+class Promise(StrEnum):
+    """What became, on the test rows, of the formula that set a level on validation."""
+
+    #: The figure satisfies it.
+    KEPT = "tenue"
+    #: It does not, and its interval would allow it.
+    OPEN = "indécise"
+    #: The whole interval is beyond.
+    BROKEN = "non tenue"
+
+
 @dataclass(frozen=True)
 class ErrorRates:
     """One label at one level, on the test rows weighted to the label's population rate.
 
     Attributes:
+        formula: what the level promises.
         wrong: share of the flagged that should not be (1 - precision).
         missed: share of the harmful that is not flagged (1 - recall).
         false_alarms: share of the harmless that is flagged.
@@ -25,6 +41,8 @@ class ErrorRates:
 
     label: Label
     level: str
+    formula: str
+    promise: Promise
     wrong: Interval
     missed: Interval
     false_alarms: Interval
@@ -36,16 +54,28 @@ def error_rates(manifest: Manifest) -> list[ErrorRates]:
     return [
         ErrorRates(
             label=label,
-            level=title,
+            level=LEVEL_TITLES[level],
+            formula=formulas[level],
+            promise=promise(label, level, formulas[level]),
             wrong=complement(label.metrics[f"{level}.precision"]),
             missed=complement(label.metrics[f"{level}.recall"]),
             false_alarms=label.metrics[f"{level}.fpr"],
             review=label.metrics[f"{level}.review_rate"],
         )
         for label in manifest.labels
-        for level, title in LEVEL_TITLES.items()
+        for formulas in [{point.level: point.formula for point in label.operating_points}]
+        for level in effective_thresholds(label)
         if f"{level}.precision" in label.metrics
     ]
+
+
+def promise(label: Label, level: str, formula: str) -> Promise:
+    """Whether the conditions of the level's formula hold on the test rows."""
+    found = [(label.metrics[f"{level}.{c.metric}"], c) for c in parse(formula).conditions]
+    if all(c.holds(np.array(figure.value)) for figure, c in found):
+        return Promise.KEPT
+    best = [(figure.high if c.at_least else figure.low, c) for figure, c in found]
+    return Promise.OPEN if all(c.holds(np.array(value)) for value, c in best) else Promise.BROKEN
 
 
 def complement(share: Interval) -> Interval:

@@ -11,6 +11,7 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from serving.bundle import Interval
 from training.audit.pages.page import CORRECTIONS, told
 from training.card import off_labels
 from training.data.cards import Card
@@ -19,7 +20,7 @@ from training.data.examples import OWN
 from training.data.ordinary import CORPUS
 from training.evaluation.tables import LEVEL_TITLES
 from training.pages import render_markdown, render_page
-from training.wording import decimal
+from training.wording import decimal, percent
 
 from . import accuracy
 from .facts import Facts
@@ -68,6 +69,7 @@ def _document(name: str, values: dict[str, Any], template: str | None = None) ->
         "demoted": demoted,
         "share": share,
         "tiny": tiny,
+        "told": told_share,
         "missed": lambda group: accuracy.missed(group, values["f"].audit.level),
         "false_alarms": lambda group: accuracy.false_alarms(group, values["f"].audit.level),
     }
@@ -89,8 +91,10 @@ def _audited(facts: Facts) -> dict[str, Any]:
 
 def _rates(facts: Facts) -> dict[str, Any]:
     manifest, audit = facts.bundle.manifest, facts.audit
+    rates = accuracy.error_rates(manifest)
     return {
-        "rates": accuracy.error_rates(manifest),
+        "rates": rates,
+        "promises": Counter(line.promise for line in rates),
         "unmeasured": accuracy.unmeasured(manifest),
         "varieties": accuracy.tables_by(audit, accuracy.VARIETY),
         "variety": accuracy.VARIETY,
@@ -148,6 +152,13 @@ def demoted(markdown: str) -> str:
 def share(value: float, digits: int = 0) -> str:
     """A share as ``5 %``."""
     return f"{decimal(100 * value, digits)} %"
+
+
+def told_share(found: Interval | None) -> str:
+    """A share with its interval; a star where no resample left the value: too few cases to know."""
+    if found is not None and found.low == found.high:
+        return f"{share(found.value)} \\*"
+    return percent(found)
 
 
 def tiny(value: float) -> str:

@@ -127,7 +127,7 @@ def span_words(span: timedelta) -> str:
 def day_words(day: date) -> str:
     """A day of the year, such as "lundi 2 mars"."""
     number_ = "1er" if day.day == 1 else str(day.day)
-    return f"{_DAYS[day.weekday()]}{NBSP}{number_}{NBSP}{_MONTHS[day.month - 1]}"
+    return f"{_DAYS[day.weekday()]} {number_}{NBSP}{_MONTHS[day.month - 1]}"
 
 
 def age_words(since: datetime, now: datetime) -> str:

@@ -87,4 +87,5 @@ def wilson(successes: float, trials: float) -> Interval:
     share = successes / trials
     middle = (share + z * z / (2 * trials)) / (1 + z * z / trials)
     half = z / (1 + z * z / trials) * np.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    return Interval(value=float(share), low=float(min(share, middle - half)), high=float(max(share, middle + half)))
+    low, high = max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))  # rounding aside
+    return Interval(value=float(share), low=float(low), high=float(high))

@@ -15,16 +15,22 @@ from training.evaluation.metrics import Array
 _STILL = 1e-9
 
 
-def two_sided(estimate: float, draws: Array) -> float | None:
+def two_sided(estimate: float, draws: Array, least: float = 0.0) -> float | None:
     """Chance of a difference at least as large if there were none, from the spread of its resamples.
 
     A normal approximation: percentiles of a thousand draws cannot tell p-values that survive a correction over
-    hundreds. None when the draws do not vary, or hardly any answers.
+    hundreds. ``least`` is a spread known otherwise. None when the draws do not vary, or hardly any answers.
     """
     kept = draws[np.isfinite(draws)]
-    if len(kept) < len(draws) / 2 or not np.isfinite(estimate) or (spread := float(kept.std())) < _STILL:
+    if len(kept) < len(draws) / 2 or not np.isfinite(estimate):
         return None
-    return float(2 * norm.sf(abs(estimate) / spread))
+    spread = max(float(kept.std()), least)
+    return None if spread < _STILL else float(2 * norm.sf(abs(estimate) / spread))
+
+
+def still(draws: Array) -> bool:
+    """Whether resamples all say the same: then they do not tell how uncertain their figure is."""
+    return bool(np.nanstd(draws) < _STILL)
 
 
 def of_interval(difference: Interval) -> float:

@@ -22,10 +22,12 @@ from training.evaluation.records import Figures
 
 from .equality import gaps
 from .histograms import Histograms, histograms
-from .multiplicity import adjusted, two_sided
+from .multiplicity import adjusted, still, two_sided
 
 AREAS = ("subgroup_auc", "bpsn_auc", "bnsp_auc")
 _COARSE = 10
+#: Spreads on either side of a 95 % interval.
+_SURE = 1.959964
 
 
 def audit_column(
@@ -158,7 +160,7 @@ def _group(
     small = min(sides) < section.least_units
     figures = {n: _interval(n, v[line], found.draws[n][:, line], sides, small)
                for n, v in found.values.items() if not n.startswith("rest:") and np.isfinite(v[line])}  # fmt: skip
-    difference = {} if small else _differences(found, line, figures)
+    difference = {} if small else _differences(found, line, figures, sides)
     parts = zip(column.split(CROSS), name.split(CROSS), strict=True)
     return GroupFigures(
         group=name,
@@ -177,10 +179,15 @@ def _interval(name: str, value: float, draws: Array, sides: tuple[int, int], sma
     low, high = (
         (float(v) for v in np.nanquantile(draws, (0.025, 0.975))) if np.isfinite(draws).any() else (value, value)
     )
-    if small and (trials := _trials(name, sides)):
-        wide = wilson(min(1.0, max(0.0, float(value))) * trials, trials)
+    if (small or name not in AREAS) and (wide := _wide(name, float(value), sides)):
         low, high = min(low, wide.low), max(high, wide.high)
     return Interval(value=float(value), low=min(low, float(value)), high=max(high, float(value)))
+
+
+def _wide(name: str, value: float, sides: tuple[int, int]) -> Interval | None:
+    """Wilson's interval for as many independent answers: what draws that agree by chance cannot tell."""
+    trials = _trials(name, sides)
+    return wilson(min(1.0, max(0.0, value)) * trials, trials) if trials else None
 
 
 def _trials(name: str, sides: tuple[int, int]) -> int:
@@ -191,16 +198,26 @@ def _trials(name: str, sides: tuple[int, int]) -> int:
     return {"tpr": sides[0], "fpr": sides[1], "selection": sum(sides)}.get(kind, 0)
 
 
-def _differences(found: Measured, line: int, figures: Figures) -> Figures:
+def _spread(name: str, value: float, sides: tuple[int, int]) -> float:
+    """Least spread of a share, from its Wilson interval; 0 for figures that are none."""
+    wide = None if name in AREAS else _wide(name, value, sides)
+    return (wide.high - wide.low) / (2 * _SURE) if wide else 0.0
+
+
+def _differences(found: Measured, line: int, figures: Figures, sides: tuple[int, int]) -> Figures:
     named = {}
     for name in figures:
-        if name == "ece":  # a distance: other rows' is smaller only because they are more
+        if name == "ece" or name.endswith(".selection"):
+            # A distance is smaller among more rows; a share flagged differs where truth does: neither tells of bias.
             continue
         value = found.values[name][line] - found.values[f"rest:{name}"][line]
         draws = found.draws[name][:, line] - found.draws[f"rest:{name}"][:, line]
         if np.isfinite(value) and np.isfinite(draws).any():
             low, high = np.nanquantile(draws, (0.025, 0.975))
-            named[name] = Interval(value=float(value), low=float(min(low, value)), high=float(max(high, value)))
+            reach = _SURE * _spread(name, figures[name].value, sides)
+            named[name] = Interval(
+                value=float(value), low=float(min(low, value - reach)), high=float(max(high, value + reach))
+            )
     return named
 
 
@@ -211,8 +228,11 @@ def _corrected(
     tests: list[tuple[int, str, float]] = []
     for line, group in enumerate(groups):
         for name, difference in group.difference.items():
-            draws = found.draws[name][:, line] - found.draws[f"rest:{name}"][:, line]
-            if (p := two_sided(difference.value, draws)) is not None:
+            own = found.draws[name][:, line]
+            least = _spread(name, group.figures[name].value, (group.positive_units, group.negative_units))
+            if still(own) and not least:
+                continue
+            if (p := two_sided(difference.value, own - found.draws[f"rest:{name}"][:, line], least)) is not None:
                 tests.append((line, name, p))
     corrected = adjusted([p for *_, p in tests], section.multiplicity)
     by_line: dict[int, dict[str, float]] = {}

@@ -64,6 +64,7 @@ def told(table: Table, significance: float) -> list[dict[str, object]]:
         {
             "label": table.title,
             "column": table.column_title,
+            "crossed": table.crossed,
             "group": group.title,
             "figure": _title(name),
             "difference": group.difference[name],

@@ -45,6 +45,8 @@ def served(house: House) -> Iterator[str]:
         server = uvicorn.Server(uvicorn.Config(house.app, log_level="warning", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:  # else a test that fails inside would leave a thread that keeps the process alive
+            server.should_exit = True
+            thread.join()

@@ -17,9 +17,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from limits import RateLimitItemPerMinute
+from limits.aio.strategies import FixedWindowRateLimiter
 from limits.errors import ConfigurationError, StorageError
-from limits.storage import MemoryStorage, storage_from_string
-from limits.strategies import FixedWindowRateLimiter
+from limits.storage import storage_from_string
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.bundle.errors import ConfigError, InputError, TooMany
@@ -27,7 +27,6 @@ from serving.review import Key, Quota
 
 from .meters import Meters
 from .problems import problem_of
-from .threads import in_thread
 
 log = logging.getLogger("vigie.quotas")
 
@@ -69,13 +68,13 @@ class Quotas:
         self._meters = meters
         self._under_way: Counter[str] = Counter()
         try:
-            storage = storage_from_string(store, wrap_exceptions=True)
+            # The asynchronous half of the library: the other one starts a thread for nearly every request it counts.
+            storage = storage_from_string(f"async+{store}", wrap_exceptions=True, implementation="redispy")
         except ConfigurationError as error:
             scheme = store.partition("://")[0]
             expected = "expected memory://, or redis://host:port with its client (pip install redis)"
             detail = f"VIGIE_QUOTA_STORE {scheme}://...: {error}; {expected}"
             raise ConfigError(detail, pointer="VIGIE_QUOTA_STORE") from None
-        self._shared = not isinstance(storage, MemoryStorage)
         self._limiter = FixedWindowRateLimiter(storage)
 
     def of(self, key: Key) -> Quota:
@@ -133,20 +132,18 @@ class Quotas:
     async def _wait(self, item: RateLimitItemPerMinute, key_id: str, cost: int) -> int:
         """Seconds to wait before ``cost`` may be taken; 0 when it was. A store that is down limits nobody."""
         try:
-            if self._shared:
-                return await in_thread(self._take, item, key_id, cost)
-            return self._take(item, key_id, cost)
+            return await self._take(item, key_id, cost)
         except StorageError as error:
             if self._meters:
                 self._meters.quota_store_failures.inc()
             log.error("quota store unreachable", extra={"fields": {"error": type(error.storage_error).__name__}})
             return 0
 
-    def _take(self, item: RateLimitItemPerMinute, key_id: str, cost: int) -> int:
+    async def _take(self, item: RateLimitItemPerMinute, key_id: str, cost: int) -> int:
         # Tested first: the library counts refused hits as well, and one large request would shut out small ones.
-        if self._limiter.test(item, key_id, cost=cost) and self._limiter.hit(item, key_id, cost=cost):
+        if await self._limiter.test(item, key_id, cost=cost) and await self._limiter.hit(item, key_id, cost=cost):
             return 0
-        reset = self._limiter.get_window_stats(item, key_id).reset_time
+        reset = (await self._limiter.get_window_stats(item, key_id)).reset_time
         return max(1, math.ceil(reset - time.time()))
 
     def _count(self, reason: str) -> None:

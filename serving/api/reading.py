@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 from starlette.responses import JSONResponse
 
 from serving import answers
 from serving.bundle.config import Frozen
 from serving.priority import Lane
 from serving.review import Filters, Queue, State
-from serving.review.bodies import Short, Storable
+from serving.review.bodies import Short, Storable, When
 
 from .access import reader
 from .document import read_body, told
@@ -39,8 +39,8 @@ class Search(Frozen):
     level: Short | None = None
     category: Short | None = None
     same_target_as: Short | None = None
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: When | None = None
+    until: When | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     offset: Annotated[int, Field(ge=0, le=10_000)] = 0
 

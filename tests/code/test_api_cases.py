@@ -85,7 +85,11 @@ def test_a_batch_is_answered_case_by_case(house):
 
 @pytest.mark.parametrize(
     ("last", "status", "pointer"),
-    [({"external_id": "z"}, 422, "/cases/2/text"), ({"external_id": "connu", "text": "autre"}, 409, None)],
+    [
+        ({"external_id": "z"}, 422, "/cases/2/text"),
+        ({"external_id": "connu", "text": "autre"}, 409, "/cases/2/external_id"),
+        ({"external_id": "b", "text": "autre"}, 409, "/cases/2/external_id"),
+    ],
 )
 def test_one_bad_case_stores_nothing_of_its_batch(house, last, status, pointer):
     key = house.key()
@@ -94,10 +98,11 @@ def test_one_bad_case_stores_nothing_of_its_batch(house, last, status, pointer):
         "/v1/cases", json={"cases": [{"external_id": "a", "text": "a"}, {"external_id": "b", "text": "b"}, last]}
     )
     assert answer.status_code == status
-    assert pointer is None or answer.json()["pointer"] == pointer
+    assert answer.json()["pointer"] == pointer
     assert len(key.get("/v1/cases").json()["rows"]) == 1
 
 
+UNKNOWN_ORDER = {"authority": "x", "reference": "y", "kind": "z"}
 BODIES = [
     ({"cases": []}, "invalid_value", "/cases"),
     ({"cases": "a"}, "wrong_type", "/cases"),
@@ -112,12 +117,14 @@ BODIES = [
     ({"external_id": "1", "text": "a", "reach": -1}, "invalid_value", "/reach"),
     ({"external_id": "1", "text": "a", "reach": "beaucoup"}, "wrong_type", "/reach"),
     ({"external_id": "1", "text": "a", "received_at": "hier"}, "invalid_value", "/received_at"),
-    ({"external_id": "1", "text": "a", "thread": [{"texte": "b"}]}, "unknown_field", "/thread/0/texte"),
+    ({"external_id": "1", "text": "a", "received_at": "0001-01-01T00:00:00+14:00"}, "invalid_value", "/received_at"),
     (
-        {"external_id": "1", "text": "a", "order": {"authority": "x", "reference": "y", "kind": "z"}},
+        {"cases": [{"external_id": "1", "text": "a"}, {"external_id": "2", "text": "a", "order": UNKNOWN_ORDER}]},
         "unknown_order_kind",
-        "/order/kind",
+        "/cases/1/order/kind",
     ),
+    ({"external_id": "1", "text": "a", "thread": [{"texte": "b"}]}, "unknown_field", "/thread/0/texte"),
+    ({"external_id": "1", "text": "a", "order": UNKNOWN_ORDER}, "unknown_order_kind", "/order/kind"),
     ({"external_id": "1", "text": "a", "priorite": 1}, "unknown_field", "/priorite"),
     ([1], "wrong_type", ""),
 ]
@@ -305,3 +312,89 @@ def test_a_decision_is_taken_back_by_who_took_it(house):
     assert analyst.post(f"/v1/cases/{case_id}/undo").json()["state"] == "claimed"
     assert key.get(f"/v1/cases/{case_id}").json()["decisions"] == []
     assert key.post(f"/v1/cases/{case_id}/undo").status_code == 403
+
+
+# --- Beside a case: names, notes, texts alike -------------------------------------------------------------------------
+
+LEGAL = {"illegal": False, "action": "classement_sans_suite"}
+LONG = "les voisins du troisième étage font un bruit terrible toute la nuit sans que personne ne dise rien"
+
+
+def test_a_named_case_is_claimed_listed_and_handed_on(house):
+    first, second = house.receive("un premier texte", "un second texte")
+    analyst, supervisor = house.person(), house.person(Role.SUPERVISOR)
+    assert [row["id"] for row in analyst.get("/v1/queue").json()["rows"]] == [first, second]
+    assert analyst.post(f"/v1/cases/{second}/claim").json()["text"] == "un second texte"
+    assert analyst.post(f"/v1/cases/{second}/claim").status_code == 409
+    (held,) = analyst.get("/v1/queue/held").json()["rows"]
+    assert (held["id"], "text" in held) == (second, False)
+    senior = next(one.id for one in house.accounts.list_users() if one.role == Role.SENIOR)
+    assert analyst.post(f"/v1/cases/{second}/reassign", json={"to": senior}).status_code == 403
+    assert supervisor.post(f"/v1/cases/{second}/reassign", json={"to": "personne"}).status_code == 404
+    assert supervisor.post(f"/v1/cases/{second}/reassign", json={"to": senior}).json()["claimed_by"] == senior
+    assert analyst.get("/v1/queue/held").json() == {"rows": []}
+
+
+def test_notes_are_for_those_who_read(house):
+    (case_id,) = house.receive("un texte")
+    analyst = house.person()
+    written = analyst.post(f"/v1/cases/{case_id}/notes", json={"text": "déjà vu hier"}).json()
+    assert house.person().get(f"/v1/cases/{case_id}/notes").json() == {"notes": [written]}
+    answer = analyst.post(f"/v1/cases/{case_id}/notes", json={"text": " "})
+    assert (answer.status_code, answer.json()["pointer"]) == (422, "/text")
+
+
+def test_texts_alike_are_proposed_and_decided_together(house):
+    first, alike, other = house.receive(LONG, LONG + " !", LONG.replace("ne dise", "dise"))
+    analyst = house.person()
+    near = analyst.get(f"/v1/cases/{first}/near").json()["cases"]
+    assert {(one["row"]["id"], one["risky"]) for one in near} == {(alike, False), (other, True)}
+    assert [one["row"]["id"] for one in analyst.get(f"/v1/cases/{first}/cluster").json()["cases"]] == [alike]
+    answer = analyst.post("/v1/decisions", json={"ids": [first, alike, other], **LEGAL})
+    assert answer.json()["decided"] == [first, alike]
+    assert list(answer.json()["peeled"]) == [other]
+    assert house.registry.get_sample_value("vigie_cases_decided_total", {"illegal": "false"}) == 2
+    assert analyst.post("/v1/decisions", json={"ids": [], **LEGAL}).json()["pointer"] == "/ids"
+
+
+def test_a_search_finds_by_words_names_and_filters(house):
+    case_id, other = house.receive(LONG, "une menace", target_id="u-9")
+    analyst = house.person()
+
+    def found(**asked: object) -> list[str]:
+        return [row["id"] for row in analyst.post("/v1/cases:search", json=asked).json()["rows"]]
+
+    assert found(query="voisins bruit") == found(query=case_id) == found(query=LONG) == [case_id]
+    assert found(family="terrorisme") == [other]
+    assert found(state="decided") == found(since="2037-01-01T00:00:00Z") == []
+    assert found(limit=1, offset=1) == [case_id]
+    assert [row["id"] for row in analyst.get(f"/v1/cases/{case_id}/same-target").json()["rows"]] == [other]
+    for asked, pointer in (({"state": "perdu"}, "/state"), ({"family": "x"}, "/family"), ({"limit": 0}, "/limit")):
+        answer = analyst.post("/v1/cases:search", json=asked)
+        assert (answer.status_code, answer.json()["pointer"]) == (422, pointer)
+
+
+def test_a_reach_is_told_by_the_key_that_sent_the_case(house):
+    key, _, case_id = claimed(house)
+    before = key.get(f"/v1/cases/{case_id}").json()["rank"]
+    after = key.post(f"/v1/cases/{case_id}/reach", json={"reach": 10**6}).json()
+    assert (after["reach"], after["rank"] > before) == (10**6, True)
+    assert house.key().post(f"/v1/cases/{case_id}/reach", json={"reach": 1}).status_code == 404
+    assert key.post(f"/v1/cases/{case_id}/reach", json={"reach": -1}).json()["pointer"] == "/reach"
+
+
+def test_exposure_is_one_s_own(house):
+    (case_id,) = house.receive("une menace")
+    reading, resting = house.person(), house.person()
+    shown = reading.post(f"/v1/cases/{case_id}/exposure", json={"words": 2})
+    assert shown.json() == reading.get("/v1/exposure").json()["pace"]
+    (day,) = reading.get("/v1/exposure").json()["read"]
+    assert (day["family"], day["cases"], day["words"]) == ("terrorisme", 1, 2)
+    assert resting.get("/v1/exposure").json()["read"] == []
+    assert reading.post("/v1/cases/inconnu/exposure", json={"words": 2}).status_code == 404
+
+
+def test_agreement_is_a_figure_for_those_who_watch(house):
+    watcher = house.person(Role.RESEARCHER)
+    assert watcher.get("/v1/agreement").json() == {"alpha": None, "pairs": 0, "low": None, "high": None}
+    assert watcher.get("/v1/agreement", params={"days": 0}).status_code == 422

@@ -26,7 +26,7 @@ from serving.client import (
     ThreadPost,
     Unreachable,
 )
-from serving.review import KeyKind, Quota, bodies
+from serving.review import Account, DecisionForm, KeyKind, Quota, Role, bodies
 
 TEXT = "une insulte, @jean"
 
@@ -146,6 +146,17 @@ class TestAnswers:
             vigie.score("une menace").items[0].levels,
         )
         assert found.created_at.tzinfo is not None
+
+    def test_a_reach_moves_a_case_and_a_decision_is_contested(self, vigie, house):
+        (received,) = vigie.submit(NewCase(external_id="c-4", text="un autre texte", reach=10))
+        assert vigie.change_reach(received.id, 52_000).reach == 52_000
+        with pytest.raises(Refused) as refusal:
+            vigie.appeal(received.id)
+        assert (refusal.value.status, refusal.value.code) == (409, "wrong_state")
+        analyst = Account("pseudo-1", "Ana", Role.ANALYST)
+        house.queue.claim_case(received.id, analyst)
+        house.queue.decide(received.id, analyst, DecisionForm(illegal=False, action="classement_sans_suite"))
+        assert vigie.appeal(received.id, "nous contestons").state == "appealed"
 
     def test_another_body_under_a_known_id_is_a_conflict(self, vigie):
         vigie.submit(NewCase(external_id="c-3", text="un texte"))

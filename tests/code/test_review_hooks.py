@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from conftest import SECRET
+from house import SECRET
 
 from serving.bundle import NotFound
 from serving.review import DecisionForm, EventKind, Hooks, KeyKind, NewCase, Queue, Source, State

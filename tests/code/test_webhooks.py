@@ -17,7 +17,7 @@ import anyio
 import httpx
 import pytest
 from addressee import Addressee, addressee
-from conftest import SECRET
+from house import SECRET
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from serving.bundle import InputError, Unavailable
@@ -171,6 +171,27 @@ def test_an_endless_answer_is_not_read(queue, hooks, analyst, receiver, noon, mo
     assert delivered(hooks) == 0
     ended.set()
     assert hooks.get(hook.id).failures == 1
+
+
+def test_a_courier_outlives_a_database_out_of_reach(queue, hooks, analyst, receiver, noon, monkeypatch, caplog):
+    monkeypatch.setattr(courier, "_IDLE", 0.0)
+    came, due, failures = threading.Event(), hooks.due, [Unavailable("la base ne répond pas")]
+
+    def sometimes(now):
+        if failures:
+            raise failures.pop()
+        return due(now)
+
+    monkeypatch.setattr(hooks, "due", sometimes)
+    receiver.before = lambda number: came.set()
+    hooks.add(receiver.url, None, noon)
+    decide(queue, analyst, "a")
+    thread = Courier(hooks, Terms(ANYWHERE))
+    thread.start()
+    assert came.wait(PATIENCE)
+    thread.stop()
+    assert not thread.is_alive()
+    assert caplog.records[0].fields == {"why": "la base ne répond pas"}
 
 
 # --- Where messages may go --------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ ifneq ($(CORPUS),)
 export VIGIE_CORPUS ?= $(abspath $(CORPUS))
 endif
 
-.PHONY: help install run test soak check lint bench train constraints clean
+.PHONY: help install run test soak check lint bench notebooks train constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ lint: $(VENV)/.dev ## mend what can be mended
 
 bench: $(VENV)/.dev ## speed, as ratios within one run
 	$(BIN)/python -m tests.bench
+
+notebooks: $(VENV)/.dev ## the notebooks, run, as pages to read: var/notebooks/*.html
+	$(BIN)/python -m training.notebooks.page notebooks/*.ipynb --out var/notebooks
 
 train: $(VENV)/.dev ## remake the embedded bundle (RECIPE=recherche another; RECIPE=distillation TEACHER=runs/... taught)
 	$(BIN)/vigie-train $(if $(TEACHER),distill,run) configs/train/$(RECIPE).toml $(addprefix --teacher ,$(TEACHER)) --out runs/$(RECIPE)

@@ -11,7 +11,8 @@ def percent(found: Interval | None) -> str:
     """``82 % [78–86]``, or a dash."""
     if found is None:
         return "–"
-    return f"{100 * found.value:.0f} % [{100 * found.low:.0f}–{100 * found.high:.0f}]"
+    value, low, high = (round(100 * number) for number in (found.value, found.low, found.high))  # whole: no "-0"
+    return f"{value} % [{low}–{high}]"
 
 
 def figure(found: Interval | None) -> str:

@@ -12,6 +12,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from serving.bundle import Interval
+from training.audit.pages.figures import RATE_TITLES
 from training.audit.pages.page import CORRECTIONS, told
 from training.card import off_labels
 from training.data.cards import Card
@@ -78,14 +79,17 @@ def _document(name: str, values: dict[str, Any], template: str | None = None) ->
 
 
 def _audited(facts: Facts) -> dict[str, Any]:
+    """The audit in brief: no crossing, and no share flagged, which follows the share of harmful texts first."""
     audit = facts.audit
-    found = [line for table in audit.tables for line in told(table, audit.significance)]
+    tables = [table for table in audit.tables if not table.crossed]
+    lines = [line for table in tables for line in told(table, audit.significance)]
+    found = [line for line in lines if not str(line["figure"]).startswith(RATE_TITLES["selection"])]
     largest = sorted(found, key=lambda line: -abs(line["difference"].value))  # type: ignore[attr-defined]
     return {
         "correction": CORRECTIONS[audit.multiplicity],
         "differences": largest[:SHOWN],
         "established": len(found),
-        "tested": sum(table.tested for table in audit.tables),
+        "tested": sum(table.tested for table in tables),
     }
 
 

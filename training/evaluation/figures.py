@@ -259,15 +259,8 @@ def _bars(axes: Axes, items: Sequence[Functionality], pair: SuitePair, colour: s
     known = [
         (row, 100 * reference[key]) for row, item in enumerate(items) if (key := (item.key, item.harmful)) in reference
     ]
-    axes.plot(
-        [v for _, v in known],
-        [r for r, _ in known],
-        "D",
-        color="white",
-        markeredgecolor=INK,
-        markersize=5,
-        clip_on=False,
-    )
+    for row, value in known:  # no empty line of marks: the layout would take it for one at the figure's corner
+        axes.plot(value, row, "D", color="white", markeredgecolor=INK, markersize=5, clip_on=False)
     axes.set_yticks(range(len(items)), [f"{item.title} ({item.units})" for item in items])
     axes.set_xlim(0, 101)
     axes.set_xlabel("Réussite, %")

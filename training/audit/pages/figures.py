@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from serving.bundle import Interval
@@ -14,6 +15,8 @@ from training.audit.records import Counterfactual, Functional, GroupFigures, Sou
 from training.evaluation.figures import BASELINE, HARMFUL, HARMLESS, INK, MODEL, STYLE, data_uri
 
 AREA_TITLES = {"subgroup_auc": "AUC dans le groupe", "bpsn_auc": "BPSN", "bnsp_auc": "BNSP"}
+#: None passed, half, all: pale enough for the figures written over them.
+PASSED = ("#e0857c", "#f6efe0", "#8fc3a8")
 RATE_TITLES = {"tpr": "Nuisibles signalés", "fpr": "Inoffensifs signalés", "selection": "Part signalée"}
 
 
@@ -110,10 +113,11 @@ def shifts(items: Sequence[SourceShift]) -> str:
 
 
 def heat_map(suite: Functional) -> str | None:
-    """Share passed by functionality and group, with the number of templates; None where no case names a group."""
+    """Share passed by functionality and group, those to flag above the line; None where no case names a group."""
     if not suite.cells:
         return None
     titles = {item.key: item.title for item in suite.result.functionalities}
+    harmful = {item.key for item in suite.result.functionalities if item.harmful}
     lines = [key for key in titles if any(cell.functionality == key for cell in suite.cells)]
     names = sorted(suite.groups)
     grid = np.full((len(lines), len(names)), np.nan)
@@ -123,10 +127,9 @@ def heat_map(suite: Functional) -> str | None:
         for cell in suite.cells:
             line, column = lines.index(cell.functionality), names.index(cell.group)
             grid[line, column] = cell.passed.value
-            dark = not 0.25 < cell.passed.value < 0.8
-            axes.text(column, line, f"{100 * cell.passed.value:.0f}", ha="center", va="center", fontsize=7,
-                      color="white" if dark else INK)  # fmt: skip
-        axes.imshow(grid, cmap="RdYlGn", vmin=0, vmax=1, aspect="auto")
+            axes.text(column, line, f"{100 * cell.passed.value:.0f}", ha="center", va="center", fontsize=7, color=INK)
+        axes.imshow(grid, cmap=LinearSegmentedColormap.from_list("passed", PASSED), vmin=0, vmax=1, aspect="auto")
+        axes.axhline(sum(key in harmful for key in lines) - 0.5, color=INK, linewidth=1.2)
         axes.set_xticks(range(len(names)), [suite.groups[name] for name in names], rotation=60, ha="right")
         axes.set_yticks(range(len(lines)), [titles[key] for key in lines])
         axes.grid(visible=False)

@@ -32,6 +32,8 @@ _LATELY = timedelta(hours=1)
 _VARIANT = 0.75
 _SHORT_WORD = 4
 
+#: A word written letter by letter: "d é g a g e", "d.é.g.a.g.e".
+_SPELT_OUT = re.compile(r"(?<!\w)\w(?:[ ._-]\w){2,}(?!\w)")
 _WORD = re.compile(r"@?[\w]+(?:['\u2019](?=\w))?|[^\w\s]", re.UNICODE)
 
 
@@ -100,7 +102,8 @@ def bands_of(secret: bytes, text: str) -> list[int]:
 
 
 def _shingles(text: str) -> set[str]:
-    padded = f" {text} "
+    joined = _SPELT_OUT.sub(lambda found: re.sub(r"[ ._-]", "", found[0]), text)
+    padded = f" {joined} "
     return {padded[start : start + _SHINGLE] for start in range(max(len(padded) - _SHINGLE + 1, 1))}
 
 

@@ -24,7 +24,7 @@ from serving.settings import Settings
 from serving.simulation.outputs import written
 from serving.simulation.scenario import Scenario, load_scenario
 from serving.simulation.study import SCORE, VIGIE, Study, study
-from serving.simulation.texts import GoldText, Row, everyday_sentences, in_posts, judged
+from serving.simulation.texts import GoldText, Row, judged
 from training.bundling import Origin, make_bundle
 from training.data.cases import OwnCases, Role, load_cases
 from training.data.feedback import FeedbackSection
@@ -39,11 +39,11 @@ from training.recipe import Recipe, load_recipe
 RECIPE = Path("configs/train/mois.toml")
 #: Draws of the clusters that come in the month, and in the later one.
 MONTH, LATER = (0.2, 0.7), (0.7, 1.0)
-#: Of one decision, and of the heaviest case of the audit draw over their mean.
-WEIGHT, MOST = 1.0, 5.0
+#: Of one decision, of the heaviest case of the audit draw over their mean, and words of the longest text.
+WEIGHT, MOST, LONGEST = 1.0, 5.0, 80
 #: The team keeps up with most of what comes; under this load what is read depends on the order.
 LOAD = 1.2
-_DAYS, _PER_DAY, _WORLDS = 20, 100, 5
+_DAYS, _PER_DAY, _WORLDS = 20, 150, 5
 _LATER_DAYS, _LATER_PER_DAY = 2, 200
 
 
@@ -77,11 +77,10 @@ class Months:
         self.draws = cluster_draws(self.cases, self.recipe.data.near_duplicate)
         self.scenario = load_scenario(settings.configs / "simulation.toml")
 
-    def posts(self, part: tuple[float, float], seed: int) -> list[Row]:
-        """One post for each case of the part."""
-        rows = [row for row in _rows(self.cases, seed) if part[0] <= self.draws[row[0]] < part[1]]
-        posts = self.scenario.posts.model_copy(update={"per_text": 1})
-        return in_posts(rows, everyday_sentences(self.settings.datasets / "vigie"), posts, seed)
+    def messages(self, part: tuple[float, float], seed: int) -> list[Row]:
+        """The cases of the part as they are, as short as tweets and chats (what posts gave: docs/experiments.md)."""
+        rows = _rows(self.cases, seed)
+        return [row for row in rows if part[0] <= self.draws[row[0]] < part[1]]
 
     def world(self, days: int, per_day: int, seed: int, replicates: int) -> Scenario:
         """The shipped scenario with this many notices, at one load."""
@@ -130,9 +129,9 @@ def run_seed(months: Months, seed: int, out: Path) -> Outcome:
     recipe = months.recipe.model_copy(update={"seed": seed})
     first = months.train(recipe, folder / "first")
     decisions = folder / "decisions.parquet"
-    month = months.judged(first, months.posts(MONTH, seed))
+    month = months.judged(first, months.messages(MONTH, seed))
     months.simulate(first, month, months.world(_DAYS, _PER_DAY, seed, 1), decisions)
-    feedback = FeedbackSection(file=decisions, weight=WEIGHT, most=MOST)
+    feedback = FeedbackSection(file=decisions, weight=WEIGHT, most=MOST, longest_words=LONGEST)
     data = recipe.data.model_copy(update={"feedback": feedback})
     second = months.train(recipe.model_copy(update={"data": data}), folder / "second")
     return _compared(months, seed, (first, second), decisions)
@@ -141,7 +140,7 @@ def run_seed(months: Months, seed: int, out: Path) -> Outcome:
 def _compared(months: Months, seed: int, bundles: tuple[Path, Path], decisions: Path) -> Outcome:
     import pyarrow.parquet as pq
 
-    later = months.posts(LATER, seed)
+    later = months.messages(LATER, seed)
     texts = [months.judged(bundle, later) for bundle in bundles]
     world = months.world(_LATER_DAYS, _LATER_PER_DAY, 1000 + seed, _WORLDS)
     one, two = (months.simulate(bundle, found, world) for bundle, found in zip(bundles, texts, strict=True))
@@ -166,7 +165,7 @@ def _auc(
     before: Sequence[GoldText], after: Sequence[GoldText], draws: Mapping[str, float]
 ) -> dict[str, tuple[tuple[float, float, float], ...]]:
     """By family, resampling clusters; the draw of a cluster names it."""
-    groups = [draws[text.id.rpartition("/")[0]] for text in before]
+    groups = [draws[text.id] for text in before]
     found = {}
     for family in FAMILIES:
         truth = np.array([float(family in text.labels) for text in before])

@@ -30,7 +30,7 @@ def written(folder: Path, *changes: dict[str, object], **section: float) -> Feed
     rows = [ROW | {"row_id": f"r{place}"} | change for place, change in enumerate(changes)]
     path = folder / "decisions.parquet"
     pq.write_table(pa.Table.from_pylist(rows), path)
-    return FeedbackSection(file=path, **{"weight": 1.0, "most": 5.0} | section)
+    return FeedbackSection(file=path, **{"weight": 1.0, "most": 5.0, "longest_words": 20} | section)
 
 
 def known(section: FeedbackSection) -> list[dict[str, float]]:
@@ -64,13 +64,15 @@ def test_audit_rows_weigh_by_their_inverse_probability_around_one_and_no_more_th
     assert (notes["read"], notes["audit"]) == (5, 4)
 
 
-def test_rows_without_text_or_of_another_ground_are_counted_and_left_out(tmp_path: Path) -> None:
-    examples, notes = feedback_examples(written(tmp_path, {"text": " "}, {"family": None}, {}))
-    assert ([e.row_id for e in examples], notes["no_text"], notes["other_ground"]) == (["feedback/r2"], 1, 1)
+def test_rows_without_text_too_long_or_of_another_ground_are_counted_and_left_out(tmp_path: Path) -> None:
+    long = {"text": "mot " * 21, "illegal": 0.0, "family": None}
+    examples, notes = feedback_examples(written(tmp_path, {"text": " "}, {"family": None}, {}, long))
+    assert [e.row_id for e in examples] == ["feedback/r2"]
+    assert (notes["no_text"], notes["other_ground"], notes["too_long"]) == (1, 1, 1)
 
 
 def test_a_wrong_file_is_named_and_says_what_writes_one(tmp_path: Path) -> None:
-    section = FeedbackSection(file=tmp_path / "rien.parquet", weight=1, most=1)
+    section = FeedbackSection(file=tmp_path / "rien.parquet", weight=1, most=1, longest_words=20)
     with pytest.raises(ConfigError, match=r"rien\.parquet.*vigie queue export"):
         feedback_examples(section)
     pq.write_table(pa.table({"row_id": ["a"]}), section.file)

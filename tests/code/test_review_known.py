@@ -8,7 +8,7 @@ import pytest
 
 from serving.bundle import Conflict, InputError
 from serving.review import Account, DecisionForm, Filters, KeyKind, NewCase, Role, Source, State
-from serving.review.known import fingerprint, nearness
+from serving.review.known import bands_of, fingerprint, nearness
 
 PLATFORM = Source("clef", KeyKind.PLATFORM)
 SECRET = b"a secret for tests, 32 bytes long"
@@ -143,6 +143,11 @@ class TestDifferences:
     )
     def test_minimal_pairs(self, one, other):
         assert nearness(one, other).risky
+
+    def test_words_spelt_letter_by_letter_are_read_as_words(self):
+        spelt = "ces g e n s devraient q.u.i.t.t.e.r le p-a-y-s dès demain matin"
+        assert nearness(BASE, spelt).similarity == 1
+        assert set(bands_of(SECRET, BASE)) == set(bands_of(SECRET, spelt))
 
     def test_the_words_that_differ_are_shown(self):
         found = nearness(BASE, RISKY[2])

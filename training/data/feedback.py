@@ -20,6 +20,7 @@ from pydantic import Field
 
 from serving.bundle import FAMILIES, OUTPUT_KEYS, ConfigError, prepare
 from serving.bundle.config import Frozen
+from serving.bundle.text import words
 
 from .digests import file_sha256
 from .examples import Example
@@ -41,6 +42,9 @@ class FeedbackSection(Frozen):
     weight: Annotated[float, Field(gt=0)]
     #: Greatest weight of a case of the audit draw, over the mean of theirs.
     most: Annotated[float, Field(ge=1)]
+    #: Words of the longest text learnt from. Training cuts what is longer, and a decision does not say which part it is
+    #: about; legal texts are left out alike, or length itself would be a sign of innocence.
+    longest_words: Annotated[int, Field(ge=1)]
 
 
 def feedback_examples(section: FeedbackSection) -> tuple[list[Example], Counter[str]]:
@@ -55,12 +59,20 @@ def feedback_examples(section: FeedbackSection) -> tuple[list[Example], Counter[
     examples = []
     for row, weight in zip(rows, weights, strict=True):
         text = prepare(row["text"])
-        if not text or (row["illegal"] > 0 and row["family"] not in FAMILIES):
-            notes["no_text" if not text else "other_ground"] += 1
+        if why := _unusable(row, text, section):
+            notes[why] += 1
             continue
         name = f"{FEEDBACK}/{row['row_id']}"
         examples.append(Example(text, FEEDBACK, name, name, of_decision(row["illegal"], row["family"], weight)))
     return examples, notes
+
+
+def _unusable(row: Mapping[str, Any], text: str, section: FeedbackSection) -> str | None:
+    if not text:
+        return "no_text"
+    if row["illegal"] > 0 and row["family"] not in FAMILIES:
+        return "other_ground"
+    return "too_long" if words(text) > section.longest_words else None
 
 
 def feedback_digest(section: FeedbackSection) -> str:

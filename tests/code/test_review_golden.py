@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from serving.bundle import Forbidden, InputError
+from serving.bundle import Conflict, Forbidden, InputError, NotFound
 from serving.review import Account, DecisionForm, KeyKind, NewCase, Queue, Role, Source, State
 
 PLATFORM = Source("clef", KeyKind.PLATFORM)
@@ -81,3 +81,75 @@ def test_only_a_supervisor_adds_one_and_it_must_make_sense(golden, senior):
         golden.add_golden(NewCase(external_id="b", text="x"), LEGAL, senior)
     with pytest.raises(InputError):
         golden.add_golden(NewCase(external_id="b", text="x"), DecisionForm(illegal=True, action="retrait"), SUPERVISOR)
+
+
+class TestMadeOfACase:
+    @pytest.fixture
+    def decided(self, queue, classifier, analyst, noon):
+        """A decided case whose body has everything; its id."""
+        new = NewCase.model_validate(
+            {
+                "external_id": "source",
+                "text": "score=0.7 assez",
+                "category": "lettre",
+                "reach": 12,
+                "author_id": "auteur",
+                "notice": {"explanation": "motif", "name": "Nom"},
+                "thread": [{"text": "avant", "author_id": "auteur"}],
+            }
+        )
+        (receipt,) = queue.receive([new], source=PLATFORM, now=noon)
+        queue.score_pending(classifier, now=noon)
+        queue.claim_case(receipt.id, analyst, now=noon)
+        queue.decide(receipt.id, analyst, ILLEGAL, now=noon)
+        return receipt.id
+
+    @pytest.fixture
+    def generous(self, queue):
+        """The same queue, which hands out a golden item whenever it can."""
+        claims = queue.rules.policy.claims.model_copy(update={"golden_share": 1.0, "audit_share": 0.0})
+        policy = queue.rules.policy.model_copy(update={"claims": claims})
+        return Queue(queue.engine, policy, queue.rules.taxonomy, SECRET, draw=lambda: 0.5)
+
+    def test_its_decision_is_the_right_one_and_whoever_took_it_is_not_asked(
+        self, generous, decided, classifier, analyst, colleague, noon
+    ):
+        generous.keep_golden(decided, SUPERVISOR, now=noon)
+        generous.score_pending(classifier, now=noon)
+        assert generous.serves_as_golden(decided)
+        assert generous.claim(analyst, now=noon) is None
+        copy = generous.claim(colleague, now=noon)
+        assert (copy.text, copy.row.category, copy.row.reach) == ("score=0.7 assez", "lettre", 12)
+        assert (copy.author, copy.notice, [post.author for post in copy.thread]) == (
+            None,
+            {"explanation": "motif"},
+            [None],
+        )
+        assert decided not in copy.row.external_id
+        generous.decide(copy.id, colleague, ILLEGAL, now=noon)
+        assert generous.golden_report().actions == 1
+
+    def test_one_that_is_retired_is_handed_out_no_more_and_forgotten(
+        self, generous, decided, classifier, colleague, noon
+    ):
+        item = generous.keep_golden(decided, SUPERVISOR, now=noon)
+        generous.score_pending(classifier, now=noon)
+        generous.retire_golden(decided, SUPERVISOR, now=noon)
+        assert generous.claim(colleague, now=noon) is None
+        assert generous.get(item.id).text is None
+        assert not generous.serves_as_golden(decided)
+        assert generous.verify_chain().first_bad is None
+        with pytest.raises(NotFound):
+            generous.retire_golden(decided, SUPERVISOR, now=noon)
+
+    def test_only_of_a_decided_case_once_by_a_supervisor(self, queue, decided, senior, noon):
+        (open_case,) = queue.receive([NewCase(external_id="ouvert", text="x")], source=PLATFORM, now=noon)
+        with pytest.raises(Conflict, match="decided case"):
+            queue.keep_golden(open_case.id, SUPERVISOR, now=noon)
+        with pytest.raises(Forbidden):
+            queue.keep_golden(decided, senior, now=noon)
+        queue.keep_golden(decided, SUPERVISOR, now=noon)
+        with pytest.raises(Conflict, match="already"):
+            queue.keep_golden(decided, SUPERVISOR, now=noon)
+        with pytest.raises(Forbidden):
+            queue.retire_golden(decided, senior, now=noon)

@@ -22,7 +22,7 @@ EXAMPLES = ROOT / "serving" / "api" / "examples.json"
 BY_HAND = ("GET /$discovery/rest", "GET /metrics")
 #: Sent once more, under the name of another answer.
 AGAIN = {"POST /v1/cases": ("one", "known")}
-#: Lists of which two elements say enough.
+#: Lists of which one element says enough.
 CUT = ("rows", "cases", "labels", "operating_points", "datasets")
 
 
@@ -40,12 +40,12 @@ def recorded(visitors: Visitors, name: str, told: dict[str, Any]) -> dict[str, A
 
 
 def cut(value: Any) -> Any:
-    """``value`` with two elements of each long list."""
+    """``value`` with one element of each long list."""
     if isinstance(value, list):
         return [cut(part) for part in value]
     if not isinstance(value, dict):
         return value
-    short = {key: part[:2] if key in CUT and isinstance(part, list) else part for key, part in value.items()}
+    short = {key: part[:1] if key in CUT and isinstance(part, list) else part for key, part in value.items()}
     return {key: cut(part) for key, part in short.items()}
 
 

@@ -321,7 +321,7 @@ LONG = "les voisins du troisième étage font un bruit terrible toute la nuit sa
 
 
 def test_a_named_case_is_claimed_listed_and_handed_on(house):
-    first, second = house.receive("un premier texte", "un second texte")
+    (first,), (second,) = house.receive("un premier texte"), house.receive("un second texte")
     analyst, supervisor = house.person(), house.person(Role.SUPERVISOR)
     assert [row["id"] for row in analyst.get("/v1/queue").json()["rows"]] == [first, second]
     assert analyst.post(f"/v1/cases/{second}/claim").json()["text"] == "un second texte"
@@ -358,7 +358,7 @@ def test_texts_alike_are_proposed_and_decided_together(house):
 
 
 def test_a_search_finds_by_words_names_and_filters(house):
-    case_id, other = house.receive(LONG, "une menace", target_id="u-9")
+    (case_id,), (other,) = (house.receive(text, target_id="u-9") for text in (LONG, "une menace"))
     analyst = house.person()
 
     def found(**asked: object) -> list[str]:

@@ -8,10 +8,11 @@ import pytest
 from house import SECRET
 
 from serving.bundle import NotFound
-from serving.review import DecisionForm, EventKind, Hooks, KeyKind, NewCase, Queue, Source, State
+from serving.review import Account, DecisionForm, EventKind, Hooks, KeyKind, NewCase, Queue, Role, Source, State
 
 SOURCE, OTHER = Source("clef", KeyKind.PLATFORM), Source("autre", KeyKind.PLATFORM)
 LEGAL = DecisionForm(illegal=False, action="classement_sans_suite", note="une note")
+SUPERVISOR = Account("pseudo-9", "Zoé", Role.SUPERVISOR)
 URL = "https://exemple.fr/vigie"
 LEASE = timedelta(seconds=30)
 
@@ -90,14 +91,15 @@ def test_a_hook_of_a_key_hears_of_its_cases_alone(queue, hooks, analyst, noon):
     assert [news.external_id for news in hooks.news(everybody, 1)] == ["a"]
 
 
-def test_golden_items_are_nobody_s_news(queue, hooks, analyst, noon):
-    from serving.review import Account, Role
-
+def test_answers_to_golden_items_are_nobody_s_news(engine, policy, taxonomy, hooks, analyst, noon):
+    claims = policy.claims.model_copy(update={"golden_share": 1.0, "audit_share": 0.0})
+    queue = Queue(engine, policy.model_copy(update={"claims": claims}), taxonomy, SECRET, draw=lambda: 0.5)
     hook = hooks.add(URL, None, noon)
-    supervisor = Account("pseudo-9", "Zoé", Role.SUPERVISOR)
-    queue.add_golden(NewCase(external_id="or", text="un exemple sûr"), LEGAL, supervisor, noon)
-    queue.seal(noon)
-    assert hooks.news(hook, 10) == []
+    queue.add_golden(NewCase(external_id="étalon", text="un exemple sûr"), LEGAL, SUPERVISOR, noon)
+    copy = queue.claim(analyst, noon)
+    queue.decide(copy.id, analyst, LEGAL, noon)
+    decided(queue, analyst, noon)
+    assert [news.external_id for news in hooks.news(hook, 10)] == ["a"]
 
 
 def test_what_is_told_is_told_once(queue, hooks, analyst, noon):

@@ -46,7 +46,7 @@ lint: $(VENV)/.dev ## mend what can be mended
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.dev ## speed, as ratios within one run
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench --postgres
 
 notebooks: $(VENV)/.dev ## the notebooks, run, as pages to read: var/notebooks/*.html
 	$(BIN)/python -m training.notebooks.page notebooks/*.ipynb --out var/notebooks

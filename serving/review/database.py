@@ -7,6 +7,7 @@ waits for its turn at once instead of failing half-way.
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -146,6 +147,7 @@ def _sqlite(address: URL) -> Engine:
         address, pool_size=16, max_overflow=16, hide_parameters=True, connect_args={"timeout": _BUSY_SECONDS}
     )
     event.listen(engine, "connect", _on_sqlite_connect)
+    _take_turns(engine)
     event.listen(engine, "begin", _on_sqlite_begin)
     _write_ahead(engine)
     return engine
@@ -157,6 +159,27 @@ def _on_sqlite_connect(connection: Any, _record: Any) -> None:
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _take_turns(engine: Engine) -> None:
+    """Writers of one process wait for each other here, and go on at once: SQLite's own waiting sleeps, up to 0.1 s."""
+    turn = threading.Lock()
+
+    def take(connection: Connection) -> None:
+        if not connection.get_execution_options().get(WRITES):
+            return
+        if not turn.acquire(timeout=_BUSY_SECONDS):
+            raise _unavailable(engine, "too many writers wait for it")
+        info = connection.connection.record_info
+        assert info is not None  # only a detached connection has none
+        info["turn"] = True
+
+    def give_back(_connection: Any, record: Any) -> None:
+        if record.record_info.pop("turn", False):
+            turn.release()
+
+    event.listen(engine, "begin", take)
+    event.listen(engine, "checkin", give_back)
 
 
 def _on_sqlite_begin(connection: Connection) -> None:

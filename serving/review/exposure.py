@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import combinations
 
-from sqlalchemy import Connection, String, bindparam, func, select, update
+from sqlalchemy import Connection, Executable, String, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from serving.bundle.errors import InputError, NotFound
@@ -71,16 +72,21 @@ def note_claim(
     in_a_row, graves = _graves(rules, today, now)
     rested = today.day != day or now - today.last_at >= pause
     values = {
+        "analyst": analyst,
         "day": day,
         "grave_today": graves + grave,
         "grave_in_a_row": in_a_row + 1 if grave else 0,
         "working_since": now if rested else today.working_since,
         "last_at": now,
     }
-    make = (postgresql.insert if is_postgresql(connection) else sqlite.insert)(desks)
-    connection.execute(
-        make.values(analyst=analyst, **values).on_conflict_do_update(index_elements=["analyst"], set_=values)
-    )
+    connection.execute(_note_desk(is_postgresql(connection)), values)
+
+
+@cache
+def _note_desk(on_postgresql: bool) -> Executable:
+    make = (postgresql.insert if on_postgresql else sqlite.insert)(desks)
+    newer = {column.name: column for column in make.excluded if not desks.c[column.name].primary_key}
+    return make.on_conflict_do_update(index_elements=["analyst"], set_=newer)
 
 
 def _desk(connection: Connection, rules: Rules, analyst: str, now: datetime) -> StoredRow | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from serving.bundle.errors import Conflict
 
@@ -44,6 +44,14 @@ STARTS: dict[EventKind, frozenset[State]] = {
     EventKind.KNOWN: frozenset({State.RECEIVED, State.SCORED}),
     EventKind.ERASED: frozenset({*WAITING_STATES, State.DECIDED, State.CLOSED}),
 }
+
+#: Made once, with parameters: making a statement anew costs more than running it.
+_TOLD = insert(events)
+_MOVED = (
+    update(cases)
+    .where(cases.c.id == bindparam("this_case"), cases.c.event_count == bindparam("count_before"))
+    .returning(*cases.c)
+)
 
 _UNCLAIMED = {"claimed_by": None, "lease_until": None, "returns_to": None}
 #: What a decision overwrites, and an undo puts back.
@@ -264,13 +272,13 @@ def _move(
         raise Conflict(f"case {case.id} is {case.state}, so it cannot become {kind}; reload it", code="wrong_state")
     number = case.event_count + 1
     event = link(secret, case_id=case.id, number=number, at=now, kind=kind, actor=actor, body=body, prev_hash=case.head)
-    connection.execute(insert(events).values(**event))
+    connection.execute(_TOLD, event)
     state = State(changes.get("state", case.state))
     # A golden item and its copies are handed out on purpose only.
     values = {**changes, "state": state.value, "waiting": int(state in _WAITING and case.golden is None)}
     chain = {"event_count": number, "head": event["hash"]}
-    unmoved = (cases.c.id == case.id, cases.c.event_count == case.event_count)
-    moved = connection.execute(update(cases).where(*unmoved).values(**values, **chain).returning(*cases.c)).first()
+    unmoved = {"this_case": case.id, "count_before": case.event_count}
+    moved = connection.execute(_MOVED, values | chain | unmoved).first()
     if moved is None:
         raise Conflict(f"case {case.id} was changed at the same time; reload it", code="wrong_state")
     return moved

@@ -6,7 +6,7 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, distinct, func, select
+from sqlalchemy import Connection, bindparam, distinct, func, select
 
 from . import notes
 from .places import Rules, verdict_of
@@ -30,6 +30,9 @@ from .tables import StoredRow, cases, decisions, events
 #: The columns of a list: neither text nor what names a person. Those of ``CaseRow``, by name.
 ROW_COLUMNS = tuple(cases.c[field.name] for field in fields(CaseRow))
 
+
+_DECISIONS = select(decisions).where(decisions.c.case_id == bindparam("case")).order_by(decisions.c.id)
+_EVENTS = select(events).where(events.c.case_id == bindparam("case")).order_by(events.c.number)
 
 #: Golden items and their copies are not work.
 REAL = cases.c.golden.is_(None)
@@ -81,7 +84,7 @@ def case_of(connection: Connection, row: StoredRow) -> Case:
 
 
 def _decisions(connection: Connection, case_id: str) -> tuple[Decision, ...]:
-    found = connection.execute(select(decisions).where(decisions.c.case_id == case_id).order_by(decisions.c.id))
+    found = connection.execute(_DECISIONS, {"case": case_id})
     return tuple(
         Decision(
             row.id,
@@ -100,8 +103,7 @@ def _decisions(connection: Connection, case_id: str) -> tuple[Decision, ...]:
 
 
 def _events(connection: Connection, case_id: str, but: EventKind | None = None) -> tuple[Event, ...]:
-    query = select(events).where(events.c.case_id == case_id).order_by(events.c.number)
-    found = connection.execute(query if but is None else query.where(events.c.kind != but.value))
+    found = connection.execute(_EVENTS if but is None else _EVENTS.where(events.c.kind != but.value), {"case": case_id})
     return tuple(
         Event(row.case_id, row.number, row.at, EventKind(row.kind), row.actor, row.body, row.prev_hash, row.hash)
         for row in found

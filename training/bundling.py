@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import importlib.metadata
-import platform
-import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -50,13 +47,11 @@ from training.card import write_card
 from training.encoder import Tagger, served_tokenizer
 from training.export import export_model, quantise
 from training.finetune import TrainedModel
+from training.provenance import git_commit, versions
 from training.recipe import Recipe
 from training.targets import Targets, targets_of
 
 Array = npt.NDArray[np.float32]
-
-#: Packages whose version can change a model or its scores.
-VERSIONED = ("vigie", "torch", "transformers", "tokenizers", "datasets", "onnx", "onnxruntime", "numpy", "scikit-learn")
 
 #: Between the recipe's name and the row limit, in the name of a smoke run's bundle.
 _TRIAL = "-essai-"
@@ -362,40 +357,3 @@ def special_ids(tokenizer: PreTrainedTokenizerFast) -> tuple[int | None, int | N
     if len(before) > 1 or len(after) > 1:
         raise BundleError(f"tokenizer: {len(before)} tokens before and {len(after)} after a text; expected at most one")
     return (before or [None])[0], (after or [None])[0]
-
-
-def git_commit() -> str:
-    """Commit of the code that runs, with `+modified` when tracked files differ; `unknown` outside a checkout."""
-    root = str(Path(__file__).resolve().parent.parent)
-    try:
-        commit = _git(root, "rev-parse", "HEAD")
-        changed = _git(root, "status", "--porcelain", "--untracked-files=no")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return f"{commit}+modified" if changed else commit
-
-
-def changed_since(commit: str) -> int | None:
-    """Files of the code that makes a bundle that differ from ``commit``; None where git does not know it."""
-    root = str(Path(__file__).resolve().parent.parent)
-    code = ("training", "serving/bundle", "serving/classifier.py")
-    try:
-        return len(_git(root, "diff", "--name-only", commit.removesuffix("+modified"), "--", *code).splitlines())
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def _git(root: str, *arguments: str) -> str:
-    command = ["git", "-C", root, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603  fixed words
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that can change a score."""
-    found = {"python": platform.python_version()}
-    for name in VERSIONED:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found

@@ -13,14 +13,15 @@ import tomli_w
 from training_rows import own_recipe_table
 from typer.testing import CliRunner
 
-from serving.bundle import Curve, DatasetRecord, Interval, open_bundle, seal_bundle
+from serving.bundle import ConfigError, Curve, DatasetRecord, Interval, open_bundle, seal_bundle
 from serving.settings import Settings
 from training.cli import app
+from training.recipe import load_recipe
 from training.reproduction import compare
 from training.reproduction.records import Check, Reproduction, Standing, Step
 from training.reproduction.run import Asked, reproduce
 from training.reproduction.tables import conclusion
-from training.runs import run
+from training.runs import remake, run
 from training.tracking import CHALLENGER, open_store
 
 
@@ -93,6 +94,14 @@ def test_a_bundle_that_does_not_say_its_rows_leaves_them_unknown(made):
     assert found["lignes de test (sha256)"] is Standing.UNKNOWN
     assert found["code qui fait un paquet"] is Standing.UNKNOWN
     assert done.reproduced  # another commit explains; it does not refute
+
+
+def test_a_bundle_that_a_teacher_taught_is_not_trained_again(made, root, tmp_path):
+    _, settings, _ = made
+    file = root / "configs/train/distillation.toml"
+    with pytest.raises(ConfigError, match="vigie-train distill RECIPE --teacher"):
+        remake(load_recipe(file), None, settings, tmp_path / "run", recipe_file=file, limit=None)
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_command_ends_with_one_when_something_decisive_differs(made):

@@ -16,12 +16,13 @@ from datasets import Dataset
 
 from serving.bundle import Bundle, Interval, calibrated, open_bundle
 from serving.settings import Settings
-from training.bundling import Halves, changed_since, git_commit, row_limit_of, top_logits, versions
+from training.bundling import Halves, row_limit_of, top_logits
 from training.data.examples import OWN
 from training.data.prepare import Prepared
 from training.evaluation.evaluate import evaluate_bundle
 from training.evaluation.own import titles
 from training.evaluation.records import write_json
+from training.provenance import changed_since, git_commit, versions
 from training.recipe import Recipe, load_recipe
 from training.runs import prepared_rows, remake, seeded
 from training.tracking import fingerprint

@@ -78,7 +78,7 @@ def own_recipe_table(root: Path) -> dict[str, Any]:
     """The same on our own cases alone, one instance each: no mirror, no corpus, no network."""
     table = recipe_table(root)
     table["data"] |= {"sources": [], "own_cases": True, "instances_per_case": 1, "weights": {}}
-    for section in ("ordinary", "mentions", "second_reading"):
+    for section in ("ordinary", "mentions", "names", "second_reading"):
         del table["data"][section]
     table["training"] |= {"epochs": 2.0, "max_tokens": 32}
     return table

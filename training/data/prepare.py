@@ -29,7 +29,9 @@ from .examples import OWN, Example, own_examples, source_examples
 from .feedback import FEEDBACK, FEEDBACK_LICENCE, feedback_digest, feedback_examples
 from .fetch import writable
 from .leakage import seal_splits
-from .mentions import mention_examples
+from .lexicon import Lexicon
+from .mentions import hatred_by_group, mention_examples
+from .names import name_examples
 from .ordinary import CORPUS, CORPUS_CLASS, CORPUS_LICENCE, corpus_digest, ordinary_examples
 from .parts import cluster_draws, within
 from .recipe import OWN_CLASS, DataRecipe
@@ -156,11 +158,24 @@ def _read(
         found = ordinary_examples(data.ordinary, settings.corpus, seed)
         notes[CORPUS] = Counter(read=len(found))
         examples += found
-    if data.mentions and own:
-        found = mention_examples(data.mentions, settings.corpus, own.lexicon, seed)
-        notes.setdefault(CORPUS, Counter()).update(read=len(found), mentions=len(found))
-        examples += found
+    if own:
+        for what, found in _drawn_anew(data, settings, own.lexicon, seed, examples):
+            notes.setdefault(CORPUS, Counter()).update({"read": len(found), what: len(found)})
+            examples += found
     return examples, notes
+
+
+def _drawn_anew(
+    data: DataRecipe, settings: Settings, lexicon: Lexicon, seed: int, others: Sequence[Example]
+) -> Iterator[tuple[str, list[Example]]]:
+    """Sentences of the corpus whose group or first name is drawn anew, where the recipe wants them."""
+    if data.mentions:
+        # Of our own cases alone: no test row of anybody says which group is drawn.
+        learnable = [example for example in others if example.source == OWN and not example.held_out]
+        hatred = hatred_by_group(learnable, lexicon)
+        yield "mentions", mention_examples(data.mentions, settings.corpus, lexicon, seed, hatred)
+    if data.names:
+        yield "names", name_examples(data.names, settings.corpus, lexicon, seed)
 
 
 def _contrasts(own: OwnCases | None) -> set[tuple[str, str]]:

@@ -54,6 +54,8 @@ class DataRecipe(Frozen):
     ordinary: OrdinarySection | None = None
     #: Sentences of the corpus that name a group, taken for harmless; none when left out.
     mentions: MentionsSection | None = None
+    #: Sentences of the corpus that hold a first name, taken for harmless; none when left out.
+    names: MentionsSection | None = None
     #: Our own second reading of public rows; none when left out.
     second_reading: SecondReadingSection | None = None
     #: Annotations of noisy sources that are doubted; none when left out.
@@ -71,6 +73,7 @@ class DataRecipe(Frozen):
         wanted = {
             *(self.ordinary.excerpts if self.ordinary else ()),
             *(self.mentions.sentences if self.mentions else ()),
+            *(self.names.sentences if self.names else ()),
         }
         return tuple(sorted(wanted))
 
@@ -88,10 +91,11 @@ class DataRecipe(Frozen):
         }
         if unknown := sorted(set(self.weights) - known):
             raise ValueError(f"weights.{unknown[0]}: no such source here; expected some of {', '.join(sorted(known))}")
-        if self.mentions and not self.own_cases:
-            raise ValueError(
-                "mentions takes its nouns from the lexicon of our own cases: set own_cases, or leave it out"
-            )
+        for what in ("mentions", "names"):
+            if getattr(self, what) and not self.own_cases:
+                raise ValueError(
+                    f"{what} takes words from the lexicon of our own cases: set own_cases, or leave it out"
+                )
         for section in ("second_reading", "cleaning"):
             named = getattr(self, section).sources if getattr(self, section) else ()
             if unknown := sorted(set(named) - set(self.sources)):

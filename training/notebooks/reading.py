@@ -51,7 +51,7 @@ def rows(recipe: Recipe, settings: Settings, *, public: bool, instances: int) ->
     left_out: dict[str, object] = {"instances_per_case": instances}
     if not settings.corpus or not public:
         kept = {name: weight for name, weight in recipe.data.weights.items() if name != "corpus"}
-        left_out |= {"ordinary": None, "mentions": None, "weights": kept}
+        left_out |= {"ordinary": None, "mentions": None, "names": None, "weights": kept}
     if not public:
         left_out |= {"sources": (), "second_reading": None, "weights": {}}
     data = recipe.data.model_copy(update=left_out)

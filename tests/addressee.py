@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,8 +36,8 @@ class Addressee:
 
 
 @contextmanager
-def addressee() -> Iterator[Addressee]:
-    """Somebody who listens on this machine, over plain http."""
+def addressee(secure: ssl.SSLContext | None = None) -> Iterator[Addressee]:
+    """Somebody who listens on this machine, over plain http unless ``secure`` says with which certificate."""
     found = Addressee()
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -51,6 +52,9 @@ def addressee() -> Iterator[Addressee]:
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     found.url = f"http://127.0.0.1:{server.server_port}/vigie"
+    if secure:
+        server.socket = secure.wrap_socket(server.socket, server_side=True)
+        found.url = f"https://localhost:{server.server_port}/vigie"
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

@@ -7,15 +7,18 @@ import logging
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from unittest.mock import AsyncMock
 
 import anyio
 import httpx
 import pytest
+import trustme
 from addressee import Addressee, addressee
 from house import SECRET
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -266,6 +269,20 @@ def test_a_name_is_asked_once_and_its_address_connected_to(monkeypatch):
     refused = anyio.run(courier.send, "https://exemple.fr:8443/x", "whsec_AAAA", "m", b"{}", Allowed())
     assert "public network" in refused
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize(("name", "why"), [("localhost", None), ("autre.exemple", "ConnectError")])
+def test_a_certificate_is_checked_against_the_name_and_not_the_address(monkeypatch, name, why):
+    authority = trustme.CA()
+    theirs, ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert(name).configure_cert(theirs)
+    authority.configure_trust(ours)
+    monkeypatch.setattr(courier, "_authorities", lambda: ours)
+    with addressee(theirs) as found:
+        # "localhost" may mean ::1 first, where nobody listens.
+        monkeypatch.setattr(courier, "resolved", AsyncMock(return_value="127.0.0.1"))
+        assert anyio.run(courier.send, found.url, "whsec_AAAA", "m", b"{}", ANYWHERE) == why
+        assert len(found.got) == (why is None)
 
 
 # --- Death in between -------------------------------------------------------------------------------------------------

@@ -76,6 +76,21 @@ def test_a_shifted_group_is_told_after_correction_and_a_tiny_one_is_shown_untest
     assert tiny.figures["subgroup_auc"].high - tiny.figures["subgroup_auc"].low > 0.7
 
 
+def test_all_of_a_few_is_not_told_from_most_of_many():
+    rng = np.random.default_rng(7)
+    seen = np.concatenate([rng.random(400) < 0.93, np.ones(20, dtype=bool)])
+    scores = np.concatenate([np.where(seen, 0.9, 0.2), rng.uniform(0, 0.4, 420)])
+    groups = ["a"] * 400 + ["b"] * 20 + ["a"] * 400 + ["b"] * 20
+    rows, scored = made(groups, [1] * 420 + [0] * 420, scores)
+    found = audit_column(rows, "lieu", rows.members("lieu"), "haine", scored, SECTION)
+    few = next(item for item in found.groups if item.group == "b")
+    assert few.figures["probable.tpr"].value == 1.0
+    assert few.figures["probable.tpr"].low < 0.9  # Wilson: twenty answers that agree may be chance
+    assert few.difference["probable.tpr"].low < 0 < few.difference["probable.tpr"].high
+    assert few.adjusted["probable.tpr"] > 0.05
+    assert "probable.selection" not in few.adjusted
+
+
 def test_gaps_are_fairlearns_over_the_groups_that_are_not_small(table):
     by_metric = {gap.metric: gap for gap in table[2].gaps if gap.level == "probable"}
     a, b = group(table, "a").figures, group(table, "b").figures

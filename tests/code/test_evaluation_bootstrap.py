@@ -52,6 +52,7 @@ def test_wilson_is_honest_at_the_ends():
     sure = wilson(10, 10)
     assert (sure.value, sure.high) == (1.0, 1.0)
     assert sure.low == pytest.approx(0.7225, abs=1e-3)
+    assert [wilson(0, trials).low for trials in (7, 30, 100)] == [0.0, 0.0, 0.0]
     half = wilson(50, 100)
     assert (half.low, half.high) == pytest.approx((0.4038, 0.5962), abs=1e-3)
     with pytest.raises(ValueError, match="positive number of trials"):

@@ -89,3 +89,9 @@ def wilson(successes: float, trials: float) -> Interval:
     half = z / (1 + z * z / trials) * np.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
     low, high = max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))  # rounding aside
     return Interval(value=float(share), low=float(low), high=float(high))
+
+
+def widened(share: Interval, trials: float) -> Interval:
+    """``share`` with an interval at least as wide as Wilson's: resamples of answers that all agree do not vary."""
+    wide = wilson(min(1.0, max(0.0, share.value)) * trials, trials)
+    return share.model_copy(update={"low": min(share.low, wide.low), "high": max(share.high, wide.high)})

@@ -17,7 +17,7 @@ from training.audit.config import AuditSection
 from training.audit.groups.multiplicity import adjusted, of_interval
 from training.audit.records import Slice
 from training.audit.rows import AuditRows, Members
-from training.evaluation.bootstrap import intervals
+from training.evaluation.bootstrap import intervals, widened
 from training.evaluation.measure import Scored, flag_threshold
 from training.evaluation.metrics import Array
 
@@ -139,8 +139,8 @@ def _judged(
         rows=int(inside.sum()),
         units=held,
         errors=int(wrong[inside].sum()),
-        rate=found["inside"],
-        rest=found["rest"],
+        rate=widened(found["inside"], held),
+        rest=widened(found["rest"], len(set(units)) - held),
         difference=found["difference"],
         adjusted=1.0,
     )

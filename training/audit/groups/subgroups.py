@@ -15,7 +15,7 @@ from serving.bundle import Interval
 from training.audit.config import AuditSection
 from training.audit.records import GroupFigures, Table
 from training.audit.rows import CROSS, AuditRows, Members
-from training.evaluation.bootstrap import wilson
+from training.evaluation.bootstrap import widened, wilson
 from training.evaluation.measure import Scored
 from training.evaluation.metrics import Array
 from training.evaluation.records import Figures
@@ -179,15 +179,9 @@ def _interval(name: str, value: float, draws: Array, sides: tuple[int, int], sma
     low, high = (
         (float(v) for v in np.nanquantile(draws, (0.025, 0.975))) if np.isfinite(draws).any() else (value, value)
     )
-    if (small or name not in AREAS) and (wide := _wide(name, float(value), sides)):
-        low, high = min(low, wide.low), max(high, wide.high)
-    return Interval(value=float(value), low=min(low, float(value)), high=max(high, float(value)))
-
-
-def _wide(name: str, value: float, sides: tuple[int, int]) -> Interval | None:
-    """Wilson's interval for as many independent answers: what draws that agree by chance cannot tell."""
-    trials = _trials(name, sides)
-    return wilson(min(1.0, max(0.0, value)) * trials, trials) if trials else None
+    drawn = Interval(value=float(value), low=min(low, float(value)), high=max(high, float(value)))
+    trials = _trials(name, sides) if small or name not in AREAS else 0
+    return widened(drawn, trials) if trials else drawn
 
 
 def _trials(name: str, sides: tuple[int, int]) -> int:
@@ -200,8 +194,9 @@ def _trials(name: str, sides: tuple[int, int]) -> int:
 
 def _spread(name: str, value: float, sides: tuple[int, int]) -> float:
     """Least spread of a share, from its Wilson interval; 0 for figures that are none."""
-    wide = None if name in AREAS else _wide(name, value, sides)
-    return (wide.high - wide.low) / (2 * _SURE) if wide else 0.0
+    trials = 0 if name in AREAS else _trials(name, sides)
+    wide = wilson(value * trials, trials) if trials else Interval(value=value, low=value, high=value)
+    return (wide.high - wide.low) / (2 * _SURE)
 
 
 def _differences(found: Measured, line: int, figures: Figures, sides: tuple[int, int]) -> Figures:

@@ -13,7 +13,7 @@ from training.audit.groups.multiplicity import adjusted, of_interval
 from training.audit.groups.varieties import TITLES, Varieties
 from training.audit.records import QueueAudit, QueueGroup, QueueTable
 from training.audit.rows import MENTION, MENTION_TITLE, Members
-from training.evaluation.bootstrap import intervals
+from training.evaluation.bootstrap import intervals, widened
 from training.evaluation.metrics import Array
 from training.evaluation.records import Figures
 
@@ -112,7 +112,9 @@ def _measured(rows: QueueRows, inside: Mapping[str, Members], section: AuditSect
     named: dict[str, dict[str, Figures]] = {group: {"inside": {}, "difference": {}} for group in inside}
     for name, interval in everything.items():
         group, part, figure = name.split("|")
-        named[group][part][figure] = _around(interval)
+        share = part == "inside" and not figure.startswith("waited")
+        around = _around(interval)
+        named[group][part][figure] = widened(around, _units(rows, inside[group])) if share else around
     return named
 
 

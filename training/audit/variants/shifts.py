@@ -14,6 +14,7 @@ from serving.bundle import Interval
 from training.audit.config import AuditSection
 from training.audit.groups.multiplicity import adjusted, two_sided
 from training.audit.records import Counterfactual, ValueFigures
+from training.evaluation.bootstrap import widened
 from training.evaluation.measure import Scored, flag_threshold, flagged
 from training.evaluation.metrics import Array
 
@@ -49,7 +50,7 @@ def judge_variants(found: VariantSet, key: str, scored: Scored, section: AuditSe
         label_title=scored.label.title,
         units=len(mean),
         shift=_share(_apart(mean), draws),
-        flips=None if threshold is None else _share(_flips(hits), draws),
+        flips=None if threshold is None else widened(_share(_flips(hits), draws), len(hits)),
         values=_corrected([line for line in told if line], section),
     )
 
@@ -110,7 +111,7 @@ def _value(
         texts=sum(item.value == value for item in found.variants),
         units=len(rows),
         mean=_with_interval(float(mean[rows, n].mean()), mine @ mean[rows, n] / total),
-        flagged=_with_interval(float(hits[rows, n].mean()), mine @ hits[rows, n] / total),
+        flagged=widened(_with_interval(float(hits[rows, n].mean()), mine @ hits[rows, n] / total), len(rows)),
         difference=_with_interval(float(apart.mean()), sample),
         adjusted=None,
     )

@@ -30,7 +30,7 @@ run: $(VENV)/.serving ## the service and the console on the embedded model, with
 	$(BIN)/vigie serve --demo
 
 test: $(VENV)/.dev .chromium .node ## all tests, in their short forms
-	$(BIN)/python -m pytest -m "not soak"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not soak"
 
 soak: $(VENV)/.dev .chromium .node ## the full forms of the reliability tests, by hand
 	$(BIN)/python -m pytest -m soak --timeout=7200 -s

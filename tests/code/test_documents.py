@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -27,6 +28,8 @@ from training.documents.render import TODO, demoted, documents
 from training.documents.run import document
 from training.documents.words import CLASSES, EVENTS, REGISTERS, ROLES, USES
 from training.evaluation.records import write_json
+from training.recipe import load_recipe
+from training.tracking import FiledRun
 
 NAMES = ("modele", "exactitude", "annexe_iv", "controle_humain", "journalisation", "donnees/vigie", "donnees/ftr")
 
@@ -115,9 +118,17 @@ def test_annex_iv_has_its_nine_points_and_marks_what_a_person_must_write(folder:
     assert all(TODO in part for part in parts)
 
 
+def test_a_promise_is_judged_by_its_figure_then_by_its_interval(bundle: Path) -> None:
+    label = open_bundle(bundle).manifest.labels[0]
+    for value, width, expected in ((0.6, 0.01, "tenue"), (0.58, 0.05, "indécise"), (0.5, 0.05, "non tenue")):
+        found = Interval(value=value, low=value - width, high=value + width)
+        judged = label.model_copy(update={"metrics": {"probable.precision": found}})
+        assert accuracy.promise(judged, "probable", "maximum recall @ precision >= 0.6") == expected
+
+
 def test_error_rates_are_by_label_and_by_variety_of_language(folder: Path) -> None:
     text = read(folder, "exactitude")
-    assert "| haine | 0,20 | probable | 20 % [15–25] | 40 % [35–45] | 10 % [5–15] | 20 % [15–25] |" in text
+    assert "| haine | 0,20 | probable | 20 % [15–25] | 40 % [35–45] | 10 % [5–15] | 20 % [15–25] | tenue |" in text
     assert re.search(r"^\| verlan et argot \| 40 \| 20 \| 100 % ", text, flags=re.MULTILINE)
     assert re.search(r"^\| standard écrit \| 40 \| 20 \| 0 % ", text, flags=re.MULTILINE)
 
@@ -145,6 +156,27 @@ def test_oversight_and_logging_follow_the_policy(
     found = {item.name: item.markdown for item in documents(gather(bundle, other, audit_file), "2026-11-22")}
     assert "7 % des prises sont tirées **sous le seuil de la file**" in found["controle_humain"]
     assert "| Texte des autres cas décidés | 90 |" in found["journalisation"]
+
+
+def test_mlflow_and_the_recipe_are_told_when_they_are_known(
+    bundle: Path, settings: Settings, audit_file: Path, root: Path
+) -> None:
+    facts = gather(bundle, settings, audit_file)
+    assert (facts.run, facts.recipe) == (None, None)
+    silent = {item.name: item.markdown for item in documents(facts, "2026-11-22")}
+    assert "n'est pas ici" in silent["annexe_iv"]
+    assert "non suivi" in silent["modele"]
+    known = dataclasses.replace(
+        facts,
+        run=FiledRun("abc123", datetime(2026, 11, 21, tzinfo=UTC), 24.6),
+        recipe=load_recipe(root / "configs/train/petit.toml"),
+    )
+    told = {item.name: item.markdown for item in documents(known, "2026-11-22")}
+    assert "Entraînement : 25 min" in told["annexe_iv"]
+    assert "`training/encoders/vigie-petit` (préentraîné)" in told["annexe_iv"]
+    assert "exécution `abc123`, du 2026-11-21, 25 min" in told["modele"]
+    assert "| Seconde lecture |" in told["donnees/ftr"]
+    assert "| Seconde lecture |" not in silent["donnees/ftr"]
 
 
 def test_words_cover_the_keys_that_others_own() -> None:

@@ -11,7 +11,7 @@ from training_rows import recipe_table, tables
 
 from serving.bundle import BundleError, DatasetRecord, NotFound, Unavailable, check_bundle
 from training.recipe import parse_recipe
-from training.tracking import CHALLENGER, CHAMPION, fingerprint, open_store, promote, store_uri, tracked
+from training.tracking import CHALLENGER, CHAMPION, filed_run, fingerprint, open_store, promote, store_uri, tracked
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +68,19 @@ def test_a_run_files_everything(recipe, tiny_bundle, place):
     assert holder("model-a", CHALLENGER) == version
     assert (place / "runs" / "mlflow.db").is_file()
     assert list((place / "runs" / "artefacts").rglob("manifest.json"))
+
+
+def test_a_filed_run_is_found_again_and_an_unknown_one_is_none(recipe, tmp_path, monkeypatch):
+    with tracked("essai", recipe.model_dump(mode="json"), name="test") as run:
+        assert filed_run(run.run_id).minutes is None  # still runs
+    found = filed_run(run.run_id)
+    assert found.run_id == run.run_id
+    assert found.minutes >= 0
+    assert found.started.tzinfo is not None
+    assert filed_run("0" * 32) is None
+    monkeypatch.chdir(tmp_path)
+    assert filed_run(run.run_id) is None  # no store here, and none is made
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_failed_run_says_so(recipe):

@@ -150,6 +150,12 @@ def test_strangers_and_lost_cases_are_refused_as_told(house, visitors, document)
         (answers.Post, records.StoredPost),
         (answers.Received, records.Received),
         (answers.Stats, records.Stats),
+        (answers.Note, records.Note),
+        (answers.Likeness, records.Likeness),
+        (answers.Bulk, records.Bulk),
+        (answers.Agreement, records.Agreement),
+        (answers.Exposure, records.Exposure),
+        (answers.Pace, records.Pace),
         (answers.BundleLabel, Label),
     ],
 )

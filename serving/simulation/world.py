@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -99,6 +99,7 @@ class Notice:
         return START + timedelta(minutes=self.at)
 
 
+@cache
 def _hours() -> np.ndarray:
     """Finer at first, where harm runs fastest."""
     return _AHEAD_HOURS * np.linspace(0, 1, _STEPS) ** 2

@@ -26,7 +26,7 @@ def altered(root: Path, tmp_path: Path):
 
 
 def test_the_shipped_policy_says_what_the_design_says(policy):
-    assert policy.rank.tau_seconds == 21_600
+    assert policy.rank.tau_seconds == 259_200
     assert policy.rank.protected_context <= 0.5
     assert {order.key: order.minutes for order in policy.orders} == {"tco": 60, "lcen": 1440, "dsa": None}
     assert [action.title for action in policy.offered_actions()] == [
@@ -43,7 +43,7 @@ def test_the_shipped_policy_says_what_the_design_says(policy):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("tau_seconds = 21600", "tau_seconds = 21600\ntau_secondes = 1", "did you mean 'tau_seconds'"),
+        ("tau_seconds = 259200", "tau_seconds = 259200\ntau_secondes = 1", "did you mean 'tau_seconds'"),
         ("audit_share = 0.05", "audit_share = 1.5", "claims.audit_share = 1.5"),
         ("protected_context = 0.5", "protected_context = 0.6", "rank.protected_context = 0.6"),
         ("authority = 1.5", "authority = 3", "reporters.authority = 3"),
@@ -55,6 +55,11 @@ def test_the_shipped_policy_says_what_the_design_says(policy):
         ('key = "lcen"', 'key = "tco"', "given twice: tco"),
         ('uncertain_levels = ["possible"]', 'uncertain_levels = ["posible"]', "did you mean 'possible'"),
         ('deployments = ["hotline", "platform"]', 'deployments = ["forum"]', "deployments"),
+        (
+            'second_factor_roles = ["supervisor",',
+            'second_factor_roles = ["superviseur",',
+            "sign_in.second_factor_roles",
+        ),
     ],
 )
 def test_a_fault_is_named_with_its_key_and_what_was_expected(altered, old, new, said):

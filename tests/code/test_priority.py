@@ -77,17 +77,23 @@ def test_a_longer_text_costs_more_minutes_and_rank(priority, facts):
     assert short.rank - long.rank == pytest.approx(math.log(2.0 / 0.55))
 
 
+def test_the_thread_is_read_too(priority, facts):
+    found = priority(replace(facts, thread=("mot " * 140, "mot " * 50)))
+    assert found.minutes == pytest.approx(0.5 + 200 / 200)
+    assert "Lecture estimée\u00a0: 1,5 minute (200 mots, fil compris)" in found.reasons
+
+
 def test_rank_follows_the_formula_and_waiting_wins_in_the_end(priority, facts, noon):
     judged = verdict(haine=0.9)
     found = priority(facts, judged)
-    assert found.rank == pytest.approx(math.log(found.harm / found.minutes) - noon.timestamp() / 21_600)
-    mild_but_old = priority(replace(facts, created_at=noon - timedelta(days=2)), verdict(haine=0.05))
+    assert found.rank == pytest.approx(math.log(found.harm / found.minutes) - noon.timestamp() / 259_200)
+    mild_but_old = priority(replace(facts, created_at=noon - timedelta(days=10)), verdict(haine=0.05))
     assert mild_but_old.rank > found.rank
 
 
 def test_no_harm_has_a_finite_rank(priority, facts, noon):
     nothing = Verdict(dict.fromkeys(OUTPUT_KEYS, 0.0), {})
-    assert priority(facts, nothing).rank == pytest.approx(math.log(1e-6 / 0.55) - noon.timestamp() / 21_600)
+    assert priority(facts, nothing).rank == pytest.approx(math.log(1e-6 / 0.55) - noon.timestamp() / 259_200)
 
 
 def test_an_unscored_case_is_read_as_a_middling_one(priority, facts, policy):
@@ -187,7 +193,7 @@ def test_reasons_are_french_sentences_with_every_term(priority, facts, noon):
         "Poids du signalement\u00a0: × 1,00",
         "Préjudice estimé\u00a0: 18,21",
         "Lecture estimée\u00a0: 0,6 minute (10 mots)",
-        "Arrivée le 02/03/2026 à 13\u00a0h\u00a000\u00a0: le poids double toutes les 4,2 heures d’attente",
+        "Arrivée le 02/03/2026 à 13\u00a0h\u00a000\u00a0: le poids double toutes les 49,9 heures d’attente",
     )
 
 

@@ -74,7 +74,7 @@ class TestOrder:
             ({"text": "score=0.9"}, {"text": "score=0.3"}),
             ({"text": "score=0.5"}, {"text": "score=0.5 " + "mot " * 400}),
             ({"text": "score=0.5", "reach": 100_000}, {"text": "score=0.5"}),
-            ({"text": "score=0.3", "hours": -24}, {"text": "score=0.9"}),
+            ({"text": "score=0.3", "hours": -96}, {"text": "score=0.9"}),
             ({"text": "score=0.3", "by": "authority"}, {"text": "score=0.9", "by": "trusted_flagger"}),
             ({"text": "score=0.3", "category": "danger_vital"}, {"text": "score=0.9", "by": "authority"}),
             ({"text": "illisible"}, {"text": "score=0.1"}),

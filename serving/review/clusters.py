@@ -12,7 +12,7 @@ from serving.bundle.errors import Conflict, InputError, NotFound
 from . import handling
 from .bodies import DecisionForm
 from .database import reading, writing
-from .known import candidates, nearness
+from .known import candidates, nearness, similarity
 from .places import Rules
 from .records import Account, Bulk, Likeness, State, no_case
 from .tables import StoredRow, cases
@@ -24,9 +24,13 @@ def near_duplicates(connection: Connection, rules: Rules, case_id: str, limit: i
     own = _case(connection, case_id)
     if own.text is None:
         return []
-    found = [_likeness(own, row) for row in candidates(connection, case_id)]
-    near = [likeness for likeness in found if likeness.similarity >= rules.policy.known.similarity]
-    return sorted(near, key=lambda likeness: (-likeness.similarity, likeness.risky, likeness.row.id))[:limit]
+    rows = candidates(connection, case_id)
+    alike = {row.id: similarity(own.text, row.text) for row in rows}
+    near = [row for row in rows if alike[row.id] >= rules.policy.known.similarity]
+    # Only what is shown is compared word by word.
+    nearest = sorted(near, key=lambda row: (-alike[row.id], row.id))[:limit]
+    found = [_likeness(own, row) for row in nearest]
+    return sorted(found, key=lambda likeness: (-likeness.similarity, likeness.risky, likeness.row.id))
 
 
 def cluster(connection: Connection, rules: Rules, case_id: str, limit: int) -> list[Likeness]:

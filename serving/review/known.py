@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import SequenceMatcher
+from itertools import islice, takewhile
 
 from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -31,6 +32,13 @@ _LATELY = timedelta(hours=1)
 #: Below this ratio of common letters two words are different words, not spellings of one.
 _VARIANT = 0.75
 _SHORT_WORD = 4
+
+#: Longer texts are compared by their beginning, and always read apart: nobody's page waits for a text made to be slow.
+_COMPARED = 10_000
+#: Beyond so many pairs of words, what stands between the common ends is one change: aligning takes time by the square.
+_ALIGNED = 250_000
+#: Differing words told; a reader who needs more reads the text.
+_TOLD = 60
 
 #: A word written letter by letter: "d é g a g e", "d.é.g.a.g.e".
 _SPELT_OUT = re.compile(r"(?<!\w)\w(?:[ ._-]\w){2,}(?!\w)")
@@ -69,7 +77,7 @@ class Nearness:
 
     Attributes:
         similarity: Jaccard index of character shingles, from 0 to 1.
-        differing_words: words of either text that are not in the other, as written.
+        differing_words: words of either text that are not in the other, as written; the first ``_TOLD``.
         risky: a difference may change the meaning: negation, number, name, or any other word.
     """
 
@@ -95,36 +103,53 @@ def bands_of(secret: bytes, text: str) -> list[int]:
     from datasketch import MinHash
 
     sketch = MinHash(num_perm=_PERMUTATIONS, seed=1)
-    sketch.update_batch([shingle.encode() for shingle in _shingles(normalised(text))])
+    sketch.update_batch([shingle.encode() for shingle in _shingles(text)])
     rows = _PERMUTATIONS // _BANDS
     parts = sketch.hashvalues.reshape(_BANDS, rows).tolist()
     return [int(keyed(secret, "band", f"{place}:{part}")[:15], 16) for place, part in enumerate(parts)]
 
 
 def _shingles(text: str) -> set[str]:
-    joined = _SPELT_OUT.sub(lambda found: re.sub(r"[ ._-]", "", found[0]), text)
+    beginning = normalised(text[:_COMPARED])
+    joined = _SPELT_OUT.sub(lambda found: re.sub(r"[ ._-]", "", found[0]), beginning)
     padded = f" {joined} "
     return {padded[start : start + _SHINGLE] for start in range(max(len(padded) - _SHINGLE + 1, 1))}
 
 
 def nearness(one: str, other: str) -> Nearness:
     """How ``other`` differs from ``one``."""
-    first, second = _shingles(normalised(one)), _shingles(normalised(other))
-    similarity = len(first & second) / len(first | second)
-    here, there = _WORD.findall(one), _WORD.findall(other)
+    here, there = _WORD.findall(one[:_COMPARED]), _WORD.findall(other[:_COMPARED])
     differing: list[str] = []
-    risky = False
+    risky = max(len(one), len(other)) > _COMPARED
     for old, new in _changes(here, there):
         differing += [*old, *new]
         risky = risky or not _harmless(old, new)
-    return Nearness(similarity, tuple(word for word in differing if any(map(str.isalnum, word))), risky)
+    return Nearness(similarity(one, other), tuple(islice(filter(_said, differing), _TOLD)), risky)
+
+
+def similarity(one: str, other: str) -> float:
+    """Jaccard index of character shingles, from 0 to 1."""
+    first, second = _shingles(one), _shingles(other)
+    return len(first & second) / len(first | second)
 
 
 def _changes(here: Sequence[str], there: Sequence[str]) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
-    matcher = SequenceMatcher(None, [_plain(w) for w in here], [_plain(w) for w in there], autojunk=False)
+    first, second = [_plain(word) for word in here], [_plain(word) for word in there]
+    if len(first) * len(second) > _ALIGNED:
+        start = _shared(first, second)
+        end = _shared(first[start:][::-1], second[start:][::-1])
+        between = here[start : len(here) - end], there[start : len(there) - end]
+        yield from [between] if len(between[0]) * len(between[1]) > _ALIGNED else _changes(*between)
+        return
+    matcher = SequenceMatcher(None, first, second, autojunk=False)
     for kind, a, b, c, d in matcher.get_opcodes():
         if kind != "equal":
             yield here[a:b], there[c:d]
+
+
+def _shared(first: Sequence[str], second: Sequence[str]) -> int:
+    """How many words both begin with."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))
 
 
 def _plain(word: str) -> str:

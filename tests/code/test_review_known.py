@@ -155,6 +155,27 @@ class TestDifferences:
         assert 0.5 < found.similarity < 1
 
 
+class TestLong:
+    """Texts made to be slow: aligning words takes time by the square, and pages wait for it."""
+
+    def test_one_word_added_to_a_long_text_is_told_alone(self):
+        long = " ".join(f"mot{number}" for number in range(900))
+        found = nearness(long, f"{long} dehors")
+        assert (found.differing_words, found.risky, found.similarity > 0.9) == (("dehors",), True, True)
+        assert not nearness(long, f"{long} lol").risky
+
+    def test_long_texts_that_differ_at_both_ends_are_one_risky_change(self):
+        same = "haine " * 800
+        found = nearness(f"un {same} deux", f"trois {same} quatre")
+        assert found.risky
+        assert len(found.differing_words) == 60
+
+    def test_beyond_what_is_compared_a_text_is_read_apart(self):
+        found = nearness("mot " * 50_000, "mot " * 50_000 + "fin")
+        assert (found.risky, found.differing_words) == (True, ())
+        assert bands_of(SECRET, "mot " * 50_000) == bands_of(SECRET, "mot " * 50_000 + "fin")
+
+
 class TestProposed:
     @pytest.fixture
     def three(self, queue, classifier, noon):

@@ -154,8 +154,8 @@ def test_a_parameter_widens_the_rows_to_public_sources(
         monkeypatch.setenv(f"VIGIE_{name.upper()}", str(getattr(twins, name)))
     notebook = nbformat.read(NOTEBOOKS[0], as_version=4)
     told = {public: _told(execute(notebook, f"public = {public}")) for public in (True, False)}
-    assert "jigsaw_fr | 5" in told[True]  # rows read of the twin of a source
-    assert "jigsaw_fr | 5" not in told[False]
+    assert "jigsaw_fr | 51 |" in told[True]  # rows read of the twin of a source
+    assert "jigsaw_fr | 51 |" not in told[False]
 
 
 def _told(done: NotebookNode) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import segno
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -65,11 +64,10 @@ class EnrolmentPages:
         return self.desk.page(request, "enrolment.html", status, **values)
 
 
-def drawing(uri: str) -> Markup:
-    """A QR code as SVG without style or script, for a page under a strict policy."""
+def drawing(uri: str) -> str:
+    """A QR code as SVG, drawn from its bits: no word of ``uri``, no style and no script, so the page shows it as is."""
     code = segno.make(uri, error="m", micro=False)
-    # Drawn by segno from the bits alone: no word of ``uri`` is in it.
-    return Markup(code.svg_inline(border=4, omitsize=True, svgclass="qr", lineclass=None))  # noqa: S704
+    return code.svg_inline(border=4, omitsize=True, svgclass="qr", lineclass=None)
 
 
 def grouped(key: str) -> str:

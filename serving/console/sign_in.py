@@ -64,16 +64,20 @@ class Entrance:
             return self._sign_in_page(request, "", 403, "Le formulaire a expiré. Recommencez.")
         onward, name = field(form, "suite"), field(form, "nom")
         if token := field(form, "defi"):
-            session = await in_thread(self.desk.accounts.answer, token, field(form, "code"))
-            if session is None:
-                return self._sign_in_page(request, onward, 401, _WRONG_CODE, challenge=token)
-            return _admitted(session, onward, request)
+            return await self._answer(request, onward, token, field(form, "code"))
         found = await in_thread(self.desk.accounts.sign_in, name, field(form, "mot_de_passe"))
         if found is None:
             return self._sign_in_page(request, onward, 401, _WRONG_PASSWORD, name)
         if isinstance(found, Challenge):
             return self._sign_in_page(request, onward, challenge=found.token)
         return _admitted(found, onward, request)
+
+    async def _answer(self, request: Request, onward: str, token: str, code: str) -> Response:
+        """Open the session of a challenge, or ask for another code."""
+        session = await in_thread(self.desk.accounts.answer, token, code)
+        if session is None:
+            return self._sign_in_page(request, onward, 401, _WRONG_CODE, challenge=token)
+        return _admitted(session, onward, request)
 
     async def leave(self, request: Request) -> Response:
         """Close the session, here and in the database."""

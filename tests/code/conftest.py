@@ -124,6 +124,17 @@ def queue(engine, policy: Policy, taxonomy: Taxonomy):
     return Queue(engine, policy, taxonomy, SECRET, draw=lambda: 0.999)
 
 
+@pytest.fixture
+def accounts(engine, policy: Policy):
+    """Accounts under the shipped rules (five failures, fifteen minutes), with a hash that is quick to make."""
+    from argon2 import PasswordHasher
+
+    from serving.review import Accounts
+
+    quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    return Accounts(engine, SECRET, policy.sign_in, hasher=quick)
+
+
 def said(text: str, **scores: float) -> Verdict:
     """A verdict with these scores (dots written as ``__``); the level of a family follows from its score."""
     given = {key.replace("__", "."): score for key, score in scores.items()}

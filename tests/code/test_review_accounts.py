@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from argon2 import PasswordHasher
 from sqlalchemy import text
 
 from serving.bundle import ConfigError, Conflict, Forbidden, InputError, NotFound
@@ -14,12 +13,6 @@ from serving.review import Accounts, KeyKind, Quota, Role, open_database
 
 SECRET = b"a secret for tests, 32 bytes long"
 PASSWORD = "un mot de passe correct"
-
-
-@pytest.fixture
-def accounts(engine, policy):
-    """Accounts under the shipped rules (five failures, fifteen minutes), with a hash that is quick to make."""
-    return Accounts(engine, SECRET, policy.sign_in, hasher=PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
 
 
 @pytest.fixture

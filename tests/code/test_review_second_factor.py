@@ -6,19 +6,13 @@ from datetime import timedelta
 
 import pyotp
 import pytest
-from argon2 import PasswordHasher
 from sqlalchemy import text
 
 from serving.bundle import Conflict, Forbidden, InputError, NotFound
-from serving.review import Accounts, Challenge
+from serving.policy import SignIn
+from serving.review import Challenge, Role
 
-SECRET = b"a secret for tests, 32 bytes long"
 PASSWORD = "un mot de passe correct"
-
-
-@pytest.fixture
-def accounts(engine, policy):
-    return Accounts(engine, SECRET, policy.sign_in, hasher=PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
 
 
 @pytest.fixture
@@ -144,13 +138,18 @@ def test_a_second_authenticator_does_not_slip_in_beside_the_first(accounts, enro
 
 
 def test_whoever_lost_everything_is_reset_by_name(accounts, enrolled, noon):
-    ana, totp, codes = enrolled
+    ana, _, codes = enrolled
     session = accounts.answer(accounts.sign_in("ana", PASSWORD, noon).token, codes[0], noon)
     assert accounts.reset_second_factor("ana") == ana
     assert accounts.session(session.token, noon) is None
     assert accounts.sign_in("ana", PASSWORD, noon).account == ana
     with pytest.raises(NotFound, match="'bruno'"):
         accounts.reset_second_factor("bruno")
+
+
+def test_the_policy_may_name_every_role(policy):
+    every = policy.sign_in.model_dump() | {"second_factor_roles": [role.value for role in Role]}
+    assert SignIn.model_validate(every).second_factor_roles == tuple(Role)
 
 
 @pytest.mark.parametrize(("role", "asked"), [("analyst", False), ("supervisor", True), ("admin", True)])

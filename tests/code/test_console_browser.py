@@ -9,7 +9,7 @@ import pytest
 from browsing import chromium, served
 from house import PASSWORD, House, open_house
 
-from serving.review import Role
+from serving.review import Display, Opening, Role
 
 HOSTILE = (
     "<script>window.pris = 1</script><img src=x onerror='window.pris = 2'>"
@@ -179,6 +179,20 @@ def test_two_keys_decide_once_the_text_has_been_seen_and_never_while_writing(hou
     page.get_by_text("Décision enregistrée").wait_for()
     (decision,) = house.queue.get(house.queue.changed_since().rows[-1].id).decisions
     assert (decision.ground, decision.action, decision.note) == ("cp.terrorisme", "transmission_pharos", "1t")
+    assert page.complaints == []
+
+
+def test_a_text_shows_itself_to_whoever_wants_that_and_hides_again(house, page):
+    account, _ = house.accounts.create_user("ana", Role.ANALYST, PASSWORD)
+    house.accounts.set_display(account.id, Display(Opening.SHOWN, warned=False))
+    house.receive("une menace contre le lycée")
+    sign_in(page, "ana")
+    page.keyboard.press("s")
+    page.get_by_text("une menace contre le lycée").wait_for()
+    assert [(read.cases, read.words) for read in house.queue.exposure_of(account.id)] == [(1, 5)]
+    page.get_by_role("link", name="Masquer à nouveau").click()
+    page.get_by_role("button", name="Révéler le texte").wait_for()
+    assert "lycée" not in page.content()
     assert page.complaints == []
 
 

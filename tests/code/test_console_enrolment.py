@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,8 +20,8 @@ DROP = "/console/reglages/code/retirer"
 
 @pytest.fixture
 def strict_house(tmp_path, tiny_bundle):
-    """A house whose supervisors must have a second factor."""
-    found, close = open_house(tmp_path, tiny_bundle, second_factor_roles=(Role.SUPERVISOR,))
+    """A house whose supervisors and administrators must have a second factor."""
+    found, close = open_house(tmp_path, tiny_bundle, second_factor_roles=(Role.SUPERVISOR, Role.ADMIN))
     yield found
     close()
 
@@ -115,6 +114,10 @@ def test_a_role_that_must_have_a_code_is_led_to_it_after_its_own_password(strict
     assert client.get("/console/").headers["location"] == CODE
 
 
+def test_an_administrator_without_a_code_sees_no_figures(strict_house):
+    assert strict_house.person(Role.ADMIN).get("/metrics").status_code == 403
+
+
 def test_whom_the_policy_does_not_name_is_not_led_there(strict_house):
     strict_house.accounts.create_user("ana", Role.ANALYST, PASSWORD)
     assert sign_in(strict_house.client()).headers["location"] == "/console/"
@@ -133,5 +136,5 @@ def test_a_drawing_holds_bits_and_no_words(house):
     proposed = house.accounts.propose_second_factor(account)
     address = urlsplit(proposed.uri)
     assert parse_qs(address.query) == {"secret": [proposed.key], "issuer": ["Vigie"]}
-    svg = html.unescape(str(drawing(proposed.uri)))
+    svg = drawing(proposed.uri)
     assert re.fullmatch(r'<svg viewBox="[0-9 ]+" class="qr"><path stroke="#000" d="[Mmh0-9. -]+"/></svg>\s*', svg)

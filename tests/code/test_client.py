@@ -160,7 +160,7 @@ class TestAnswers:
 
     def test_another_body_under_a_known_id_is_a_conflict(self, vigie):
         vigie.submit(NewCase(external_id="c-3", text="un texte"))
-        with pytest.raises(Refused, match=r"409 external_id_reused: .* \(at /external_id\)"):
+        with pytest.raises(Refused, match=r"409 external_id_reused: .* \(at /cases/0/external_id\)"):
             vigie.submit(NewCase(external_id="c-3", text="un autre texte"))
 
     def test_records_are_frozen(self, vigie):

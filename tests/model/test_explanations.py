@@ -15,7 +15,7 @@ from serving.settings import Settings
 def measured():
     settings = Settings.from_env({})
     classifier = Classifier(open_bundle(settings.bundle))
-    yield measure(classifier, held_out(settings), 25)
+    yield measure(classifier, held_out(settings), 50)
     classifier.close()
 
 

@@ -99,12 +99,13 @@ def measure(part: Part, section: AuditSection) -> Measured:
 def statistics(cells: Array, made: Histograms, rate: float) -> dict[str, Array]:
     """Figures (g,) of the groups of ``cells`` (1 + g, 2, bins); probabilities are judged at ``rate``."""
     inside, outside = cells[1:], cells[:1] - cells[1:]
+    named, others = _below(inside[:, 0]), _below(outside[:, 0])
     found = {
-        "subgroup_auc": _area(inside[:, 1], inside[:, 0]),
-        "bpsn_auc": _area(outside[:, 1], inside[:, 0]),
-        "bnsp_auc": _area(inside[:, 1], outside[:, 0]),
+        "subgroup_auc": _area(inside[:, 1], named),
+        "bpsn_auc": _area(outside[:, 1], named),
+        "bnsp_auc": _area(inside[:, 1], others),
     }
-    across = _area(outside[:, 1], outside[:, 0])
+    across = _area(outside[:, 1], others)
     found |= {f"rest:{name}": across for name in AREAS}
     scale = _scale(cells[0], rate)
     for prefix, lines in (("", inside), ("rest:", outside)):
@@ -113,10 +114,16 @@ def statistics(cells: Array, made: Histograms, rate: float) -> dict[str, Array]:
     return found
 
 
-def _area(positive: Array, negative: Array) -> Array:
-    """Chance that a positive outscores a negative, ties counting half; lines (g, bins)."""
-    below = np.cumsum(negative, axis=1) - negative / 2
-    return _ratio((positive * below).sum(axis=1), positive.sum(axis=1) * negative.sum(axis=1))
+def _below(negative: Array) -> tuple[Array, Array]:
+    """Negatives that a score of each bin outscores, ties counting half, and all of them; lines (g, bins)."""
+    passed = np.cumsum(negative, axis=1)
+    return passed - negative / 2, passed[:, -1]
+
+
+def _area(positive: Array, below: tuple[Array, Array]) -> Array:
+    """Chance that a positive outscores one of the negatives ``below``; lines (g, bins)."""
+    outscored, negatives = below
+    return _ratio(np.einsum("gb,gb->g", positive, outscored), positive.sum(axis=1) * negatives)
 
 
 def _rates(lines: Array, starts: Mapping[str, int]) -> dict[str, Array]:
@@ -142,8 +149,8 @@ def _calibration(lines: Array, mean: Array) -> dict[str, Array]:
     """Mean probability minus observed rate, and mean distance of the two over tenths of score."""
     total = lines.sum(axis=1)
     excess = total * mean - lines[:, 1]
-    tenth = np.minimum(np.arange(len(mean)) * _COARSE // len(mean), _COARSE - 1)
-    apart = np.abs(excess @ np.eye(_COARSE)[tenth]).sum(axis=1)
+    starts = np.unique(np.arange(_COARSE) * len(mean) // _COARSE)
+    apart = np.abs(np.add.reduceat(excess, starts, axis=1)).sum(axis=1)
     return {"bias": _ratio(excess.sum(axis=1), total.sum(axis=1)), "ece": _ratio(apart, total.sum(axis=1))}
 
 

@@ -29,6 +29,8 @@ from .servers import SERVERS, Server, standing
 HERE = Path(__file__).parent
 HOME = Path("var/bench")
 CROWD = 32
+#: Without the script's own folder on the path: the bench of the queue would stand for the standard library's module.
+_ALONE = ("-P",)
 
 
 @dataclass
@@ -86,7 +88,7 @@ def asking(server: Server, made: Checkpoint, batch: int = 1) -> Iterator[Asker]:
         def ask(texts: Sequence[str], concurrency: int) -> tuple[float, list[float], float]:
             bodies = [server.body(texts[first : first + batch]) for first in range(0, len(texts), batch)]
             plan = {"port": port, "path": server.path, "headers": headers, "bodies": bodies, "concurrency": concurrency}
-            command = [sys.executable, str(HERE / "client.py")]
+            command = [sys.executable, *_ALONE, str(HERE / "client.py")]
             told = subprocess.run(command, input=json.dumps(plan), capture_output=True, text=True, check=True)
             outcome = json.loads(told.stdout)
             refused = {status for status, _ in outcome["answers"] if status != 200}
@@ -101,7 +103,7 @@ def bare(made: Checkpoint) -> Asker:
     """The loop in a process of its own (see bare.py)."""
 
     def ask(texts: Sequence[str], concurrency: int) -> tuple[float, list[float], float]:
-        command = [sys.executable, str(HERE / "bare.py"), str(made.bundle), str(concurrency)]
+        command = [sys.executable, *_ALONE, str(HERE / "bare.py"), str(made.bundle), str(concurrency)]
         told = subprocess.run(command, input=json.dumps(list(texts)), capture_output=True, text=True, check=True)
         outcome = json.loads(told.stdout)
         return outcome["seconds"], outcome["latencies"], 0.0

@@ -82,6 +82,15 @@ def test_changed_cases_are_told_by_digest_and_rows(made, root, tmp_path):
     assert found["vigie : licence"] is Standing.SAME
 
 
+def test_rows_are_prepared_again_and_not_read_from_the_cache(made):
+    place, settings, outcome = made
+    spoilt = dataclasses.replace(settings, cache=place / "spoilt")
+    shutil.copytree(settings.cache, spoilt.cache)
+    for file in spoilt.cache.rglob("*.arrow"):
+        file.write_bytes(b"")
+    assert reproduce(outcome.bundle.path, spoilt, Asked(place / "fresh")).reproduced
+
+
 def test_a_bundle_that_does_not_say_its_rows_leaves_them_unknown(made):
     place, settings, outcome = made
     old = place / "old"

@@ -19,6 +19,8 @@ from .meters import Meters
 
 #: Seconds after which a measurement counts half: the rate follows the machine and the mix of texts.
 _HALF_LIFE = 10.0
+#: Seconds of reading from which the rate is believed: one cold text says nothing of those that follow.
+_LEAST = 0.5
 #: Code points that reading a text costs whatever its length, and those beyond which it is cut anyway.
 _FIXED, _LONGEST = 20, 10_000
 
@@ -46,8 +48,8 @@ class Admission:
 
     @property
     def expected_wait(self) -> float:
-        """Seconds until a newcomer's first text is read; 0 while nothing was measured."""
-        return self._pending * self._busy / self._read if self._read else 0.0
+        """Seconds until a newcomer's first text is read; 0 while too little was measured to tell."""
+        return self._pending * self._busy / self._read if self._read and self._busy >= _LEAST else 0.0
 
     @contextmanager
     def request(self) -> Iterator[None]:

@@ -46,6 +46,15 @@ def test_nothing_measured_lets_everybody_in_up_to_the_bound(clock):
     let_in(admission)
 
 
+def test_one_cold_text_shuts_nobody_out(clock):
+    admission = Admission(100, 1, clock=clock)
+    with admission.request():
+        with admission.reading(["a"]):
+            clock.now += 0.4
+        with admission.reading(["a" * 5_000]), admission.request():
+            assert admission.expected_wait == 0
+
+
 def test_the_wait_is_what_waits_over_the_rate(clock):
     admission = measured(clock, 0.5)
     with admission.reading([TEXT] * 3):

@@ -19,7 +19,7 @@ GAIN_OVER_SCORE, SHARE_OF_ORACLE = 1.15, 0.90
 _NAMES = {
     FIFO: "Premier arrivé",
     SCORE: "Score seul",
-    SCORE_ONCE: "Score seul, copies lues une fois",
+    SCORE_ONCE: "Score, copies closes",
     VIGIE: "Vigie",
     ORACLE: "Oracle",
 }

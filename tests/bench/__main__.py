@@ -7,13 +7,14 @@ python -m tests.bench peers
 python -m tests.bench embedded
 python -m tests.bench known
 python -m tests.bench queue --cases 20000 --postgres
+python -m tests.bench console --cases 10000
 """
 
 from __future__ import annotations
 
 import argparse
 
-from . import classifier, content, embedded, faithfulness, known, peers, queue, service
+from . import classifier, console, content, embedded, faithfulness, known, peers, queue, service
 
 PARTS = {
     "classifier": classifier.run,
@@ -24,6 +25,7 @@ PARTS = {
     "faithfulness": faithfulness.run,
     "known": known.run,
     "queue": queue.run,
+    "console": console.run,
 }
 
 
@@ -32,7 +34,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="what to measure (default: all)")
     parser.add_argument("--texts", type=int, default=60, help="texts per round of the classifier, and texts explained")
     parser.add_argument("--rounds", type=int, default=5, help="rounds; the median is told")
-    parser.add_argument("--cases", type=int, default=20_000, help="open cases of the queue")
+    parser.add_argument("--cases", type=int, default=20_000, help="open cases of the queue; cases of the console")
     parser.add_argument("--postgres", action="store_true", help="measure the queue on PostgreSQL, too")
     arguments = parser.parse_args()
     for part in arguments.parts or PARTS:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.settings import Settings
+from serving.settings import Settings, available_cores
 
 from .problems import Problem
 
@@ -24,6 +24,7 @@ class Limits:
         wait: seconds a scoring request may have to wait before it starts; beyond, it is answered 503.
         explained: texts in one request whose words are weighed; each costs as many readings as it has words.
         remembered: verdicts kept in memory by content, per worker, about 2 KiB each.
+        sessions: texts that stand alone in their request and are scored at the same time: one for each ONNX session.
     """
 
     items: int = 2_000
@@ -33,6 +34,7 @@ class Limits:
     wait: float = 5.0
     explained: int = 32
     remembered: int = 10_000
+    sessions: int = field(default_factory=available_cores)
 
     @classmethod
     def of(cls, settings: Settings) -> Limits:
@@ -45,6 +47,7 @@ class Limits:
             wait=float(settings.max_wait),
             explained=settings.max_explained,
             remembered=settings.remembered,
+            sessions=settings.sessions,
         )
 
 

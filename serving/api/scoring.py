@@ -33,8 +33,8 @@ from .schemas import LONGEST_ID, ScoreItem, ScoreRequest, json_body, parse
 #: Texts handed to the classifier at once: a long request lets the others through between two slices.
 _SLICE = 32
 
-#: Requests scored at the same time; the classifier spreads their windows over its own sessions.
-_THREADS = 4
+#: Slices of several texts scored at the same time; the classifier spreads their windows over its own sessions.
+_SLICES = 4
 
 Answer = TypeVar("Answer")
 
@@ -52,9 +52,10 @@ class Scorer:
         self._cache = ContentCache(secret, limits.remembered, lambda how, texts: meters.content.labels(how).inc(texts))
         self._meters = meters
         self._admission = Admission(limits.scoring, limits.wait, meters)
-        # Threads of its own: a long archive must not keep the database's calls from theirs. Not anyio's: they cost
-        # 0.1 ms more a call, which is a tenth of a short text.
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="vigie-ask")
+        # Threads of its own: a long archive must not keep the database's calls from theirs, nor a text alone from its
+        # session. Not anyio's: they cost 0.1 ms more a call, which is a tenth of a short text.
+        self._alone = ThreadPoolExecutor(limits.sessions, thread_name_prefix="vigie-text")
+        self._slices = ThreadPoolExecutor(_SLICES, thread_name_prefix="vigie-slice")
 
     async def score(self, texts: Sequence[str]) -> list[Verdict | InputError]:
         """Judge ``texts``; an unusable one yields its error.
@@ -84,9 +85,8 @@ class Scorer:
             for first in range(0, len(texts), _SLICE):
                 part = texts[first : first + _SLICE]
                 with self._admission.reading(part):
-                    found += await asyncio.get_running_loop().run_in_executor(
-                        self._threads, copy_context().run, read, part
-                    )
+                    threads = self._alone if len(part) == 1 else self._slices
+                    found += await asyncio.get_running_loop().run_in_executor(threads, copy_context().run, read, part)
             self._meters.scoring.observe(time.perf_counter() - started)
         return found
 

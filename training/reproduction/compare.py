@@ -54,7 +54,7 @@ def equal(step: str, what: str, expected: object, found: object, *, decisive: bo
 
 def _code(changed: int | None) -> Check:
     standing = {None: Standing.UNKNOWN, 0: Standing.SAME}.get(changed, Standing.DIFFERENT)
-    found = UNTOLD if changed is None else f"{changed} fichiers modifiés depuis ce commit"
+    found = UNTOLD if changed is None else f"fichiers modifiés depuis : {changed}"
     return Check(
         step="origin",
         what="code qui fait un paquet",

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
+import signal
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
+from itertools import chain, count
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 import pytest
+from filling import fill
+from mortal import FORK, decided_once, die_at
+from sqlalchemy import select
 
-from serving.review import Account, DecisionForm, KeyKind, NewCase, Queue, Role, Source, open_database
+from serving.bundle import Conflict
+from serving.review import Account, DecisionForm, EventKind, KeyKind, NewCase, Queue, Role, Source, open_database
+from serving.review.database import reading
+from serving.review.tables import cases, events
 
 pytestmark = pytest.mark.soak
 
 SECRET = b"a secret for tests, 32 bytes long"
 PLATFORM = Source("clef", KeyKind.PLATFORM)
+LEGAL = DecisionForm(illegal=False, action="classement_sans_suite")
 KILLS, CASES, BODIES = 20, 5_000, 10_000
+CLAIMS, DEATHS, AT_WORK = 100_000, 100, 4
 
 
 def test_killed_again_and_again_while_receiving_it_loses_nothing(database_url, engine, policy, taxonomy, root: Path):
@@ -50,7 +63,7 @@ def test_eight_analysts_never_hold_the_same_case(queue, classifier):
     def work(number: int) -> list[str]:
         analyst, handed = Account(f"pseudo-{number}", f"A{number}", Role.ANALYST), []
         while (case := queue.claim(analyst)) is not None:
-            queue.decide(case.row.id, analyst, DecisionForm(illegal=False, action="classement_sans_suite"))
+            queue.decide(case.row.id, analyst, LEGAL)
             handed.append(case.row.external_id)
         return handed
 
@@ -59,6 +72,118 @@ def test_eight_analysts_never_hold_the_same_case(queue, classifier):
     assert len(handed) == len(set(handed)) == CASES
     assert queue.verify_chain().first_bad is None
     print(f"{CASES} cases claimed and decided by 8 analysts, none twice")
+
+
+def test_a_hundred_thousand_claims_hand_out_no_case_twice(queue, noon):
+    fill(queue, CLAIMS)
+
+    def work(number: int) -> list[str]:
+        handed: list[str] = []
+        # A new person every fifty cases, so that nobody has read enough; at one moment, so that no lease ends.
+        while case := queue.claim(Account(f"{number}-{len(handed) // 50}", "A", Role.ANALYST), now=noon):
+            handed.append(case.id)
+        return handed
+
+    with ThreadPoolExecutor(8) as pool:
+        handed = list(chain.from_iterable(pool.map(work, range(8))))
+    assert len(handed) == len(set(handed)) == CLAIMS
+    assert queue.verify_chain().first_bad is None
+    print(f"{CLAIMS} claims, no case twice")
+
+
+def test_killed_at_commits_under_load_it_keeps_what_it_acknowledged(database_url, engine, policy, taxonomy, classifier):
+    """Four processes do all that a queue does, each until it dies at a commit drawn for it; another takes its place."""
+    engine.dispose()
+
+    def open_queue() -> Queue:
+        return Queue(open_database(database_url), policy, taxonomy, SECRET)
+
+    told = deaths_of(lambda number, pipe: toil(open_queue(), classifier, number, pipe))
+    queue = open_queue()
+    with reading(queue.engine) as connection:
+        stored = set(connection.scalars(select(cases.c.external_id)))
+        decided = set(connection.scalars(select(events.c.case_id).where(events.c.kind == EventKind.DECIDED)))
+    assert {name for act, name in told if act == "receive"} <= stored
+    assert {name for act, name in told if act == "decide"} <= decided
+    assert decided_once(queue.engine)
+    queue.seal()
+    report = queue.verify_chain()
+    assert (report.first_bad, report.unsealed) == (None, 0)
+    print(f"{DEATHS} deaths, {dict(Counter(act for act, _ in told))}, {report.events} events")
+    queue.engine.dispose()
+
+
+Told = tuple[str, str]
+
+
+def deaths_of(toils: Callable[[int, Connection], None]) -> list[Told]:
+    """What processes said before they died, one after the other, ``AT_WORK`` at a time."""
+    told: list[Told] = []
+    numbers, pipes = iter(range(DEATHS)), {}
+    while True:
+        for number in numbers if len(pipes) < AT_WORK else ():
+            ours, theirs = FORK.Pipe(duplex=False)
+            pipes[ours] = FORK.Process(target=toils, args=(number, theirs))
+            pipes[ours].start()
+            theirs.close()
+            if len(pipes) == AT_WORK:
+                break
+        if not pipes:
+            return told
+        for pipe in wait(list(pipes)):
+            try:
+                told.append(pipe.recv())
+            except EOFError:
+                process = pipes.pop(pipe)
+                process.join()
+                assert process.exitcode == -signal.SIGKILL
+
+
+def toil(queue: Queue, classifier: object, number: int, pipe: Connection) -> None:
+    """Acts drawn one after the other; the cases that each was done to are told."""
+    chance, analyst = random.Random(number), Account(f"analyste-{number % 8}", "A", Role.SENIOR)
+    die_at(queue.engine, chance.randrange(1, 100), chance.choice(("before", "after")))
+    for turn in count():
+        act = chance.choice((*UPKEEP, *MOVES, "receive", "decide"))
+        # Of two who want the same case, one is told; both go on.
+        with contextlib.suppress(Conflict):
+            for name in done(queue, classifier, analyst, act, f"{number}-{turn}"):
+                pipe.send((act, name))
+
+
+#: What is done to the queue, and to a case that was just claimed.
+UPKEEP = {
+    "score": lambda queue, classifier: queue.score_pending(classifier),
+    "seal": lambda queue, _: queue.seal(),
+    "erase": lambda queue, _: queue.erase_expired(),
+}
+MOVES = {
+    "claim": lambda queue, case_id, analyst: None,
+    "heartbeat": lambda queue, case_id, analyst: queue.heartbeat(case_id, analyst),
+    "skip": lambda queue, case_id, analyst: queue.skip(case_id, analyst, "other"),
+    "release": lambda queue, case_id, analyst: queue.release(case_id, analyst),
+    "escalate": lambda queue, case_id, analyst: queue.escalate(case_id, analyst),
+    "decide": lambda queue, case_id, analyst: queue.decide(case_id, analyst, LEGAL),
+    "undo": lambda queue, case_id, analyst: (
+        queue.decide(case_id, analyst, LEGAL),
+        queue.undo(case_id, analyst),
+    ),
+}
+
+
+def done(queue: Queue, classifier: object, analyst: Account, act: str, name: str) -> list[str]:
+    """The cases that ``act`` was done to."""
+    if act == "receive":
+        new = [NewCase(external_id=f"{name}-{n}", text=f"un texte de plus, {name} score=0.{n}5") for n in range(9)]
+        return [receipt.external_id for receipt in queue.receive(new, source=PLATFORM)]
+    if act in UPKEEP:
+        UPKEEP[act](queue, classifier)
+        return []
+    case = queue.claim(analyst)
+    if case is None:
+        return []
+    MOVES[act](queue, case.id, analyst)
+    return [case.id]
 
 
 def test_hostile_bodies_never_break_the_interface(house):

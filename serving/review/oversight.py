@@ -6,7 +6,7 @@ in numbers, without a name. Golden items never appear.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,6 +29,8 @@ from .views import REAL, ROW_COLUMNS, row_of
 LONG = timedelta(hours=24)
 #: Days over which missed deadlines are counted.
 WEEK = timedelta(days=7)
+#: Families, and none.
+_TOPICS = (*FAMILIES, "")
 #: Lines of a list; a team holds fewer cases, and more deadlines at once need more than a list.
 _LISTED = 100
 
@@ -83,8 +85,8 @@ def overview(queue: Queue, now: datetime) -> Overview:
         held = _held(connection)
         paces = exposure.paces(connection, queue.rules, now)
         return Overview(
-            lanes=tuple(_load(str(lane), groups, lambda row, lane=lane: row.lane == lane) for lane in Lane),
-            families=tuple(_load(name, groups, _about(name)) for name in (*FAMILIES, "")),
+            lanes=tuple(_load(str(lane), [row for row in groups if row.lane == lane]) for lane in Lane),
+            families=tuple(_load(name, [row for row in groups if name in row.topic.split("+")]) for name in _TOPICS),
             passed_over=_passed_over(connection),
             due=_due(connection, queue.rules, held, now),
             missed=_missed(connection, now),
@@ -113,14 +115,14 @@ def _groups(connection: Connection, now: datetime) -> list[StoredRow]:
     return list(connection.execute(query))
 
 
-def _about(family: str) -> Callable[[StoredRow], bool]:
-    return lambda row: family in row.topic.split("+")
-
-
-def _load(name: str, groups: Iterable[StoredRow], belongs: Callable[[StoredRow], bool]) -> Load:
-    mine = [row for row in groups if belongs(row)]
-    counts = (sum(row._mapping[key] for row in mine) for key in ("waiting", "long", "for_senior"))
-    return Load(name, *counts, min((row.oldest_at for row in mine), default=None))
+def _load(name: str, groups: Sequence[StoredRow]) -> Load:
+    return Load(
+        name,
+        waiting=sum(row.waiting for row in groups),
+        long=sum(row.long for row in groups),
+        for_senior=sum(row.for_senior for row in groups),
+        oldest_at=min((row.oldest_at for row in groups), default=None),
+    )
 
 
 def _passed_over(connection: Connection) -> int:

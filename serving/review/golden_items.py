@@ -1,4 +1,4 @@
-"""Which cases serve as golden items: a supervisor makes one of a decided case, and retires it. Who answers is ``golden``.
+"""Which cases serve as golden items: a supervisor makes one of a decided case, and retires it. ``golden`` hands out.
 
 An item keeps its text for as long as it serves, whatever becomes of the case it was made of.
 """

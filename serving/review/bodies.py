@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, ValidationError
 
 from serving.bundle.config import Frozen
 from serving.bundle.errors import InputError, nearest
@@ -26,6 +26,13 @@ def _storable(value: str) -> str:
     except UnicodeEncodeError:
         raise ValueError("contains a lone surrogate, which UTF-8 cannot carry; send valid Unicode") from None
     return value
+
+
+def _written(value: object) -> object:
+    """Refuse the numbers that pydantic would take for seconds since 1970: the interface says text."""
+    if isinstance(value, (str, datetime)):
+        return value
+    raise ValueError("must be a moment as text, such as 2026-03-02T10:00:00+01:00")
 
 
 def _in_our_time(value: datetime) -> datetime:
@@ -46,7 +53,7 @@ Short = Annotated[Storable, Field(min_length=1, max_length=200)]
 Long = Annotated[Storable, Field(max_length=20_000)]
 #: Longer than what the model reads: such a case is kept, claimable, and says that it was not scored.
 CaseText = Annotated[Storable, AfterValidator(_not_blank), Field(max_length=2_000_000)]
-When = Annotated[AwareDatetime, AfterValidator(_in_our_time)]
+When = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_in_our_time)]
 Url = Annotated[Storable, Field(min_length=1, max_length=8_192)]
 
 

@@ -34,6 +34,10 @@ out = Console()
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe, such as configs/train/petit.toml.")]
 
 
+#: Characters: the widest table here, in a terminal narrower than it.
+_WIDE = 160
+
+
 @app.command("list")
 def list_sources() -> None:
     """The sources we have a card for, and whether their files are at hand."""
@@ -46,7 +50,8 @@ def list_sources() -> None:
         size = sum(file.bytes for file in card.files) // 1024
         here = "yes" if at_hand(card, settings) else "no"
         table.add_row(card.name, card.use, card.licence_class, card.licence, str(len(card.files)), str(size), here)
-    out.print(table)
+    # Names and licences are to be read whole, whatever the terminal's width.
+    out.print(table, width=_WIDE, crop=False)
 
 
 @app.command()

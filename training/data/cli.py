@@ -51,7 +51,7 @@ def list_sources() -> None:
         here = "yes" if at_hand(card, settings) else "no"
         table.add_row(card.name, card.use, card.licence_class, card.licence, str(len(card.files)), str(size), here)
     # Names and licences are to be read whole, whatever the terminal's width.
-    out.print(table, width=_WIDE, crop=False)
+    Console(width=max(out.width, _WIDE)).print(table)
 
 
 @app.command()

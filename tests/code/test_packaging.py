@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -9,10 +10,14 @@ import subprocess
 import sys
 import tomllib
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from threading import Thread
 
 import pytest
+
+#: Extras that a part of `serving/` may ask for.
+SERVED = {"serving", "client", "traces"}
 
 
 def pins(path: Path) -> dict[str, str]:
@@ -122,3 +127,28 @@ def test_every_figure_is_told(root):
         "vigie_shadow_disagreements",
         "vigie_shadow_score_gap",
     }
+
+
+def test_what_the_service_imports_it_declares(root):
+    """Imports inside functions as well: they fail on a machine without the training extra, and nowhere else."""
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    declared = {*project["dependencies"], *(line for name in extras if name in SERVED for line in extras[name])}
+    names = {re.split(r"[\[<>=;~! ]", line)[0].lower().replace("_", "-") for line in declared}
+    homes = packages_distributions()
+    undeclared = {
+        (path.name, module)
+        for path in (root / "serving").rglob("*.py")
+        for module in imported(path)
+        if module not in sys.stdlib_module_names | {"serving", "__future__"}
+        and names.isdisjoint(home.lower().replace("_", "-") for home in homes.get(module, [module]))
+    }
+    assert undeclared == set()
+
+
+def imported(path: Path) -> set[str]:
+    """First names of the absolute imports of a module, wherever in it they stand."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    plain = (alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names)
+    froms = (node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level)
+    return {name.partition(".")[0] for name in (*plain, *froms)}

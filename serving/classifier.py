@@ -62,7 +62,7 @@ class Classifier:
         self._running = BoundedSemaphore(running)
 
     def close(self) -> None:
-        """Wait for running windows and free the threads."""
+        """Free the threads once their windows are read; nobody may be asking any more (``Champion`` sees to it)."""
         self._pool.shutdown()
 
     def score(self, texts: Sequence[str]) -> list[Verdict | InputError]:

@@ -101,8 +101,8 @@ def _is_open(path: str) -> bool:
 
 def recalled(accounts: Accounts, scope: Scope) -> Caller | None:
     """The caller behind a key that is still known from an earlier request; does not wait for the database."""
-    bearer = _bearer(Headers(scope=scope).get("authorization"))
-    key = accounts.recall_key(bearer) if bearer else None
+    plain = _bearer(Headers(scope=scope).get("authorization")) or sent_key(scope)
+    key = accounts.recall_key(plain) if plain else None
     return Caller(key=key) if key else None
 
 

@@ -135,7 +135,7 @@ class Words:
             severity_rank=words.severity_rank(severity) if severity else 0,
             deadline=self._deadline(row, now),
             category=row.category,
-            reach=words.number(row.reach) if row.reach is not None else None,
+            reach=words.plural(row.reach, "vue") if row.reach is not None else None,
             age=words.age_words(row.created_at, now),
             received=self.moment(row.created_at),
             reading=words.plural(max(round(row.minutes), 1), "minute"),

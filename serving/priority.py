@@ -332,7 +332,7 @@ def _harm_words(harm: _Harm, facts: Facts, verdict: Verdict | None) -> Iterator[
     if harm.context <= _TOLD_CONTEXT:
         yield f"Contexte protégé : priorité abaissée de {_number(100 * (1 - harm.context), 0)} %"
     if facts.reach:
-        yield f"Portée : {_thousands(facts.reach)} vues, × {_number(harm.reach)}"
+        yield f"Portée : {_thousands(facts.reach)} {'vues' if facts.reach > 1 else 'vue'}, × {_number(harm.reach)}"
     yield f"Poids du signalement : × {_number(harm.reporter)}{_reporter_words(facts)}"
     yield f"Préjudice estimé : {_number(harm.value)}"
 

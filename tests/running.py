@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 
 from serving.bundle import load_taxonomy
+from serving.cli.service import SHELL
 from serving.policy import load_policy
 from serving.review import Accounts, Queue, open_database
 
@@ -52,11 +53,9 @@ def start(state: Path, bundle: Path, **variables: str) -> tuple[subprocess.Popen
         **variables,
     }
     log = state / "log"
-    command = [sys.executable, "-m", "bentoml", "serve", "serving.service:VigieService"]
+    command = [sys.executable, *SHELL, "--host", "127.0.0.1", "--port", str(port)]
     with log.open("wb") as out:
-        process = subprocess.Popen(
-            [*command, "--host", "127.0.0.1", "--port", str(port)], env=environment, stdout=out, stderr=out
-        )
+        process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
     return process, f"http://127.0.0.1:{port}", log
 
 

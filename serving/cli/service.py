@@ -19,6 +19,12 @@ from .terminal import out
 if TYPE_CHECKING:  # as in deployment.py
     from serving.demo import Demo
 
+#: Seconds that an idle connection stays open: longer than clients and proxies keep theirs (httpx 5, nginx and most load
+#: balancers 60). The side that closes first must be the one that sends, or a request meets a connection just closed.
+_KEEP_ALIVE = 75
+#: What Python runs to serve; the address follows.
+SHELL = ("-m", "bentoml", "serve", "serving.service:VigieService", "--timeout-keep-alive", str(_KEEP_ALIVE))
+
 
 def serve(
     demo: Annotated[bool, typer.Option("--demo", help="Fill a demo queue; print a password and a key.")] = False,
@@ -39,9 +45,8 @@ def serve(
         "VIGIE_PORT": str(settings.port),
         "VIGIE_DATABASE_URL": settings.database_url,
     }
-    command = ["-m", "bentoml", "serve", "serving.service:VigieService"]
     address = ["--host", settings.host, "--port", str(settings.port)]
-    os.execve(sys.executable, [sys.executable, *command, *address], environment)  # noqa: S606 (our own program)
+    os.execve(sys.executable, [sys.executable, *SHELL, *address], environment)  # noqa: S606 (our own program)
 
 
 def _overridden(settings: Settings, host: str | None, port: int | None) -> Settings:

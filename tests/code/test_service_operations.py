@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import re
+import select
 import signal
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx
@@ -117,6 +119,16 @@ def test_a_swap_under_load_loses_no_request_and_mixes_no_answer(service, link, t
     assert all(len(bundles) == 1 for bundles in named)
     assert {first, second} == set().union(*named)
     assert named[-1] == {second}
+
+
+def test_an_idle_connection_outlasts_the_five_seconds_of_clients_pools(service):
+    address = httpx.URL(service.url)
+    with contextlib.closing(HTTPConnection(address.host, address.port, timeout=PATIENCE)) as line:
+        line.request("GET", "/livez")
+        line.getresponse().read()
+        time.sleep(6)
+        # Closed by the other side, it would be readable: the end of the stream waits.
+        assert select.select([line.sock], [], [], 0) == ([], [], [])
 
 
 @pytest.mark.soak

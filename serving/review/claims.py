@@ -22,13 +22,13 @@ from .steps import DUE, LANES, VITAL, Step, first_free, horizon, narrowed, open_
 from .tables import StoredRow, cases, skips
 
 _LAPSED_AT_ONCE = 50
+_ENDED = cases.c.lease_until < bindparam("now")
 _LAPSED = (
-    select(cases)
-    .where(cases.c.lease_until < bindparam("now"))
-    .order_by(cases.c.lease_until)
-    .limit(_LAPSED_AT_ONCE)
-    .with_for_update(skip_locked=True)
+    select(cases).where(_ENDED).order_by(cases.c.lease_until).limit(_LAPSED_AT_ONCE).with_for_update(skip_locked=True)
 )
+
+#: What a claim asks first: the analyst's day, and whether a lease has ended, in one statement.
+_BEFORE = exposure.TODAY.add_columns(select(cases.c.id).where(_ENDED).exists().label("lapsed"))
 
 #: How it came about, the case, and with what probability if by the audit draw.
 Found = tuple[str, StoredRow, float | None]
@@ -36,8 +36,9 @@ Found = tuple[str, StoredRow, float | None]
 
 def claim(connection: Connection, rules: Rules, analyst: Account, now: datetime) -> StoredRow | None:
     """Hand the next case to ``analyst``; None when nothing waits for this analyst."""
-    _return_lapsed(connection, rules, now)
-    today = exposure.today_of(connection, analyst.id)
+    today = connection.execute(_BEFORE, {"analyst": analyst.id, "now": now}).one()
+    if today.lapsed:
+        _return_lapsed(connection, rules, now)
     wishes = exposure.wishes_of(rules, today, now)
     for found in _candidates(connection, rules, analyst, wishes, now):
         return _hand_out(connection, rules, analyst, today, found, now)

@@ -27,7 +27,8 @@ from .tables import StoredRow, cases, decisions, desks, exposure, people
 TOPICS = tuple("+".join(chosen) for size in range(len(FAMILIES) + 1) for chosen in combinations(FAMILIES, size))
 _NO_FAMILY = "aucune"
 _WHO = select(bindparam("analyst", type_=String).label("id")).subquery()
-_TODAY = select(people.c.opt_out, desks).select_from(
+#: What ``today_of`` runs, of the parameter ``analyst``.
+TODAY = select(people.c.opt_out, desks).select_from(
     _WHO.outerjoin(people, people.c.id == _WHO.c.id).outerjoin(desks, desks.c.analyst == _WHO.c.id)
 )
 
@@ -48,7 +49,7 @@ class Wishes:
 
 def today_of(connection: Connection, analyst: str) -> StoredRow:
     """The line of somebody's last day of work, its columns null where there is none, and what they opted out of."""
-    return connection.execute(_TODAY, {"analyst": analyst}).one()
+    return connection.execute(TODAY, {"analyst": analyst}).one()
 
 
 def wishes_of(rules: Rules, today: StoredRow, now: datetime) -> Wishes:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     String,
     and_,
     bindparam,
+    func,
     literal,
     literal_column,
     or_,
@@ -143,9 +144,17 @@ def in_claim_order(
     """Waiting cases as they would be claimed, chance left aside."""
     found: list[StoredRow] = []
     for step in (VITAL, DUE, *LANES):
-        missing = offset + limit - len(found)
-        if missing <= 0:
-            break
-        query = select(*columns).where(WAITING, *step.probes).order_by(step.order_by).limit(missing)
+        here = (WAITING, *step.probes)
+        if offset:
+            # Counted, not read: a row is wide, and a page far down has thousands above it.
+            above = select(cases.c.id).where(*here).limit(offset).subquery()
+            passed = connection.scalar(select(func.count()).select_from(above), until) or 0
+            if passed < offset:
+                offset -= passed
+                continue
+        query = select(*columns).where(*here).order_by(step.order_by).offset(offset).limit(limit - len(found))
         found += connection.execute(query, until).all()
-    return found[offset : offset + limit]
+        offset = 0
+        if len(found) == limit:
+            break
+    return found

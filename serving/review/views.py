@@ -34,6 +34,9 @@ ROW_COLUMNS = tuple(cases.c[field.name] for field in fields(CaseRow))
 _DECISIONS = select(decisions).where(decisions.c.case_id == bindparam("case")).order_by(decisions.c.id)
 _EVENTS = select(events).where(events.c.case_id == bindparam("case")).order_by(events.c.number)
 
+#: Without one of these in its chain a case has no decision.
+_DECIDED = frozenset({EventKind.DECIDED, EventKind.KNOWN})
+
 #: Golden items and their copies are not work.
 REAL = cases.c.golden.is_(None)
 
@@ -64,6 +67,8 @@ def find_case(connection: Connection, case_id: str) -> Case:
 
 def case_of(connection: Connection, row: StoredRow) -> Case:
     """Everything about one case."""
+    told = _events(connection, row.id, but=EventKind.DECIDED if row.blind else None)
+    decided = not row.blind and any(event.kind in _DECIDED for event in told)
     return Case(
         row=row_of(row),
         text=row.text,
@@ -78,8 +83,8 @@ def case_of(connection: Connection, row: StoredRow) -> Case:
         verdict=verdict_of(row),
         claimed_through=row.claimed_through,
         audit_probability=row.audit_probability,
-        decisions=() if row.blind else _decisions(connection, row.id),
-        events=_events(connection, row.id, but=EventKind.DECIDED if row.blind else None),
+        decisions=_decisions(connection, row.id) if decided else (),
+        events=told,
     )
 
 

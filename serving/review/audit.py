@@ -10,50 +10,60 @@ random() and counting (both read every case), and the next key alone (its gap va
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, literal_column, select, true
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, literal_column, select
 
+from .records import SENIORS, Account
+from .steps import open_to
 from .tables import StoredRow, cases
 
 AUDIT = "audit"
 WINDOW = 64
 
 _POOL = (cases.c.waiting == literal_column("1"), cases.c.audit_key.is_not(None))
+_AT: ColumnElement[float] = bindparam("at")
+#: Keys alone, which the index holds: the cases themselves lie anywhere in a large table.
+_KEYS = select(cases.c.audit_key).where(*_POOL).limit(bindparam("most"))
+_UP = _KEYS.order_by(cases.c.audit_key)
+_DOWN = _KEYS.order_by(cases.c.audit_key.desc())
+#: The keys from a point on, then those that come when the circle closes.
+_FOLLOWING = (_UP.where(cases.c.audit_key >= _AT), _UP.where(cases.c.audit_key < _AT))
+_PRECEDING = (_DOWN.where(cases.c.audit_key < _AT), _DOWN.where(cases.c.audit_key >= _AT))
 
 
 def draw_audit(
-    connection: Connection, draw: Callable[[], float], open_to: ColumnElement[bool] | None = None
+    connection: Connection, draw: Callable[[], float], analyst: Account
 ) -> Iterator[tuple[StoredRow, float]]:
     """At most one case, locked, and its probability in this draw; none when the pool is empty or it was just taken.
 
-    A case that is not ``open_to`` whoever draws is not handed out, so the probabilities of the others stay as stated.
+    A case that is not open to ``analyst`` is not handed out, so the probabilities of the others stay as stated.
     """
-    following = _keys_from(connection, draw())
+    following = _circle(connection, _FOLLOWING, draw())
     if not following:
         return
-    picked = following[int(draw() * len(following))]
-    probability = 1 / len(following) if len(following) < WINDOW else _arc(connection, picked.audit_key) / WINDOW
-    query = (
-        select(cases)
-        .where(cases.c.id == picked.id, *_POOL, true() if open_to is None else open_to)
-        .with_for_update(skip_locked=True)
-    )
-    yield from ((case, probability) for case in connection.execute(query))
+    key = following[int(draw() * len(following))]
+    probability = 1 / len(following) if len(following) < WINDOW else _arc(connection, key) / WINDOW
+    found = connection.execute(_case_at(analyst.role in SENIORS), {"at": key, "analyst": analyst.id})
+    yield from ((case, probability) for case in found)
 
 
-def _keys_from(connection: Connection, point: float) -> list[StoredRow]:
-    """The next ``WINDOW`` cases on the circle from ``point`` on; all of them when there are fewer."""
-    query = select(cases.c.id, cases.c.audit_key).where(*_POOL).order_by(cases.c.audit_key)
-    found = list(connection.execute(query.where(cases.c.audit_key >= point).limit(WINDOW)))
-    if len(found) < WINDOW:
-        found += connection.execute(query.where(cases.c.audit_key < point).limit(WINDOW - len(found)))
+@cache
+def _case_at(senior: bool) -> Select[Any]:
+    """The case of a key, which is its own to 53 bits, if it is open to the parameter ``analyst``."""
+    return select(cases).where(cases.c.audit_key == _AT, *_POOL, open_to(senior)).with_for_update(skip_locked=True)
+
+
+def _circle(connection: Connection, ways: tuple[Select[Any], Select[Any]], point: float) -> list[float]:
+    """The next ``WINDOW`` keys on the circle from ``point``; all of them when there are fewer."""
+    found: list[float] = []
+    for way in ways:
+        if len(found) < WINDOW:
+            found += connection.scalars(way, {"at": point, "most": WINDOW - len(found)})
     return found
 
 
 def _arc(connection: Connection, key: float) -> float:
     """Length of the arc from the ``WINDOW``-th predecessor of ``key`` to ``key``; the circle when that is itself."""
-    query = select(cases.c.audit_key).where(*_POOL).order_by(cases.c.audit_key.desc())
-    before = list(connection.scalars(query.where(cases.c.audit_key < key).limit(WINDOW)))
-    if len(before) < WINDOW:
-        before += connection.scalars(query.where(cases.c.audit_key >= key).limit(WINDOW - len(before)))
-    return (key - before[-1]) % 1.0 or 1.0
+    return (key - _circle(connection, _PRECEDING, key)[-1]) % 1.0 or 1.0

@@ -67,10 +67,8 @@ def claim_named(connection: Connection, rules: Rules, analyst: Account, case_id:
         Conflict: it does not wait, or not for this analyst.
     """
     case = transitions.lock(connection, case_id)
-    if (
-        not case.waiting
-        or connection.execute(select(cases.c.id).where(cases.c.id == case_id, open_to(analyst))).first() is None
-    ):
+    ours = select(cases.c.id).where(cases.c.id == case_id, open_to(analyst.role in SENIORS))
+    if not case.waiting or connection.execute(ours, {"analyst": analyst.id}).first() is None:
         why = f"it is {case.state}, or you have had a part in it"
         raise Conflict(f"case {case_id} does not wait for you: {why}; claim the next one", code="not_open_to_you")
     urgent = case.vital or (case.due_at is not None and case.due_at <= now + rules.policy.claims.due_margin)
@@ -109,7 +107,7 @@ def _candidates(
     if golden_turn and (item := golden.draw(connection, rules, analyst.id, wishes, now)) is not None:
         yield str(item.lane), item, None
     if audit_turn:
-        drawn = draw_audit(connection, rules.draw, open_to(analyst))
+        drawn = draw_audit(connection, rules.draw, analyst)
         yield from ((AUDIT, case, share.audit_share * probability) for case, probability in drawn)
     if chance:
         yield from _first(connection, lanes, rules, analyst, now)

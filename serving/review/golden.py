@@ -9,8 +9,10 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, exists, insert, or_, select, update
+from sqlalchemy import Connection, Select, String, bindparam, exists, insert, or_, select, update
 
 from serving.bundle.errors import Forbidden
 
@@ -44,7 +46,15 @@ def add(
 
 def draw(connection: Connection, rules: Rules, analyst: str, wishes: Wishes, now: datetime) -> StoredRow | None:
     """A fresh copy of an item that this analyst has not had; None when there is none."""
-    copy = cases.alias()
+    statement = _offered(wishes.topics, mild=wishes.mild_first or wishes.mild_only)
+    offered = list(connection.scalars(statement, {"analyst": analyst}))
+    return _copy(connection, rules, offered[int(rules.draw() * len(offered))], now) if offered else None
+
+
+@cache
+def _offered(topics: tuple[str, ...] | None, mild: bool) -> Select[Any]:
+    """Items that the parameter ``analyst`` has not had, of these topics."""
+    copy, analyst = cases.alias(), bindparam("analyst", type_=String)
     skipped = exists().where(skips.c.case_id == copy.c.id, skips.c.analyst == analyst)
     had = exists().where(
         copy.c.golden == golden_items.c.case_id,
@@ -52,12 +62,9 @@ def draw(connection: Connection, rules: Rules, analyst: str, wishes: Wishes, now
     )
     query = select(golden_items.c.case_id).join(cases, cases.c.id == golden_items.c.case_id)
     query = query.where(golden_items.c.retired_at.is_(None), ~had)
-    if wishes.topics is not None:
-        query = query.where(cases.c.topic.in_(wishes.topics))
-    if wishes.mild_first or wishes.mild_only:
-        query = query.where(cases.c.grave == 0)
-    offered = list(connection.scalars(query.limit(_OFFERED)))
-    return _copy(connection, rules, offered[int(rules.draw() * len(offered))], now) if offered else None
+    if topics is not None:
+        query = query.where(cases.c.topic.in_(topics))
+    return (query.where(cases.c.grave == 0) if mild else query).limit(_OFFERED)
 
 
 def _copy(connection: Connection, rules: Rules, item_id: str, now: datetime) -> StoredRow:

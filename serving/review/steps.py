@@ -21,7 +21,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     func,
-    literal,
     literal_column,
     or_,
     select,
@@ -104,7 +103,7 @@ def _probe(step: Step, where: ColumnElement[bool], senior: bool) -> Select[Any]:
     named = literal_column(f"'{step.name}'", String).label("step")
     return (
         select(named, *(cases.c[name] for name in _SEEN))
-        .where(WAITING, where, _open_to(_WHO, senior))
+        .where(WAITING, where, open_to(senior))
         .order_by(step.order_by)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -127,14 +126,10 @@ def narrowed(step: Step, topics: tuple[str, ...], graves: tuple[int, ...]) -> St
     return replace(step, probes=tuple(and_(where, each) for each in kind))
 
 
-def open_to(analyst: Account) -> ColumnElement[bool]:
-    """Not excluded by an earlier part in the case, not skipped, and senior enough."""
-    return _open_to(literal(analyst.id, String), analyst.role in SENIORS)
-
-
-def _open_to(who: ColumnElement[str], senior: bool) -> ColumnElement[bool]:
-    skipped = select(skips.c.case_id).where(skips.c.case_id == cases.c.id, skips.c.analyst == who).exists()
-    unconcerned = and_(or_(cases.c.not_by.is_(None), cases.c.not_by != who), ~skipped)
+def open_to(senior: bool) -> ColumnElement[bool]:
+    """Not excluded by an earlier part in the case, not skipped, and senior enough; of the parameter ``analyst``."""
+    skipped = select(skips.c.case_id).where(skips.c.case_id == cases.c.id, skips.c.analyst == _WHO).exists()
+    unconcerned = and_(or_(cases.c.not_by.is_(None), cases.c.not_by != _WHO), ~skipped)
     return unconcerned if senior else and_(unconcerned, cases.c.senior_only == ZERO)
 
 

@@ -225,7 +225,7 @@ class TestAudit:
         submit(queue, "vital", "score=0.02", category="danger_vital")
         queue.score_pending(classifier)
         with writing(engine) as connection:
-            drawn = {case.external_id for _ in range(20) for case, _ in draw_audit(connection, random.random)}
+            drawn = {case.external_id for _ in range(20) for case, _ in draw_audit(connection, random.random, analyst)}
         assert drawn == {"bas"}
 
     def test_a_drawn_case_keeps_the_probability_of_its_draw(self, engine, policy, taxonomy, classifier, analyst):
@@ -253,7 +253,7 @@ class TestAudit:
         assert 20 <= through["audit"] <= 52
 
     @pytest.mark.parametrize("count", [5, WINDOW, 2 * WINDOW])
-    def test_the_stated_probabilities_are_the_frequencies(self, engine, pool, count):
+    def test_the_stated_probabilities_are_the_frequencies(self, engine, pool, analyst, count):
         """Summed over the population they make one, and each case is drawn about as often as it says."""
         pool(count)
         chance = random.Random(11)
@@ -262,7 +262,7 @@ class TestAudit:
         turns = 10 * count
         with writing(engine) as connection:
             for _ in range(turns):
-                for case, probability in draw_audit(connection, chance.random):
+                for case, probability in draw_audit(connection, chance.random, analyst):
                     stated[case.id] = probability
                     drawn[case.id] += 1
         assert len(stated) == count
@@ -271,7 +271,7 @@ class TestAudit:
         chi_square = sum((drawn[i] - turns * p) ** 2 / (turns * p) for i, p in stated.items())
         assert chi_square < (count - 1) + 5 * (2 * (count - 1)) ** 0.5
 
-    def test_unequal_keys_are_accounted_for(self, engine, pool):
+    def test_unequal_keys_are_accounted_for(self, engine, pool, analyst):
         """All keys crowded in a corner of the circle: the first of them is drawn more often, and says so."""
         pool(2 * WINDOW)
         with writing(engine) as connection:
@@ -280,12 +280,12 @@ class TestAudit:
             crowd = update(cases).where(cases.c.id == bindparam("which")).values(audit_key=bindparam("key"))
             connection.execute(crowd, places)
             chance = random.Random(5)
-            drawn = [(case.id, p) for _ in range(500) for case, p in draw_audit(connection, chance.random)]
+            drawn = [(case.id, p) for _ in range(500) for case, p in draw_audit(connection, chance.random, analyst)]
         # Almost every point falls before the crowd, so its first WINDOW cases share almost all the draws.
         first = set(ids[:WINDOW])
         assert {case_id for case_id, _ in drawn} <= first
         assert all(p == pytest.approx(1 / WINDOW, rel=1e-2) for _, p in drawn)
 
-    def test_an_empty_population_draws_nothing(self, queue, engine):
+    def test_an_empty_population_draws_nothing(self, queue, engine, analyst):
         with writing(engine) as connection:
-            assert list(draw_audit(connection, random.random)) == []
+            assert list(draw_audit(connection, random.random, analyst)) == []

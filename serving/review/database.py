@@ -26,6 +26,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from serving.bundle.errors import ConfigError, InputError, Unavailable
 
 _BUSY_SECONDS = 30
+#: Pages of SQLite's log (4 KiB each) before whoever commits moves them into the file: at its own 1,000, one claim in 75
+#: paid six milliseconds for it.
+_WAL_PAGES = 10_000
 #: The option of a transaction that writes.
 WRITES = "vigie_writes"
 #: A server that says nothing is gone: seconds to connect, milliseconds to acknowledge. The address may say otherwise.
@@ -159,6 +162,7 @@ def _on_sqlite_connect(connection: Any, _record: Any) -> None:
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
 
 
 def _take_turns(engine: Engine) -> None:

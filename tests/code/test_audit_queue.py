@@ -95,6 +95,21 @@ def test_a_group_of_few_texts_is_shown_and_not_tested(tmp_path):
     assert (jews.rows, jews.adjusted, jews.difference) == (4, {}, {})
 
 
+def test_a_figure_of_few_texts_is_shown_and_not_tested_though_the_group_is_large(tmp_path):
+    path = tmp_path / "queue.parquet"
+    export(path)
+    table = pd.read_parquet(path)
+    jews = table["text"].str.contains("juifs")
+    table["illegal"] = [float(n < 4) if named else 1.0 for n, named in enumerate(jews)]  # two texts, which agree
+    table.to_parquet(path)
+    found = group(audit_queue(read_queue(path), MENTIONS, Fixed(), {}, SECTION), "mention", "juifs")
+    assert not found.small
+    assert {"waited", "read"} <= set(found.adjusted)
+    assert {"waited_illegal", "read_illegal"}.isdisjoint(found.adjusted)
+    assert found.figures["read_illegal"].value == 1.0
+    assert found.figures["read_illegal"].low < 0.5  # Wilson's interval of two texts
+
+
 def simulated(path):
     lines = [
         (order, 1.5, f"t{n}", "des juifs" if n % 2 else "des femmes", "haine;haine.origine" if n % 2 else "", n % 2,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -91,6 +92,7 @@ def _table(
 
 
 def _units(rows: QueueRows, chosen: Members) -> int:
+    """Texts that can be drawn anew among the chosen rows."""
     return len({rows.units[row] for row in np.flatnonzero(chosen).tolist()})
 
 
@@ -102,7 +104,7 @@ def _measured(rows: QueueRows, inside: Mapping[str, Members], section: AuditSect
         found: dict[str, Array] = {}
         for group, chosen in inside.items():
             for figure, measure in measures.items():
-                within, without = measure(weights, chosen), measure(weights, ~chosen)
+                within, without = measure.of(weights, chosen), measure.of(weights, ~chosen)
                 found |= {f"{group}|inside|{figure}": within, f"{group}|difference|{figure}": within - without}
         return found
 
@@ -112,9 +114,12 @@ def _measured(rows: QueueRows, inside: Mapping[str, Members], section: AuditSect
     named: dict[str, dict[str, Figures]] = {group: {"inside": {}, "difference": {}} for group in inside}
     for name, interval in everything.items():
         group, part, figure = name.split("|")
+        # Of the rows that this figure counts: of many texts, few may be illegal, and few drawn anew hardly vary.
+        units = _units(rows, measures[figure].known & inside[group])
+        if part == "difference" and units < section.least_units:
+            continue
         share = part == "inside" and not figure.startswith("waited")
-        around = _around(interval)
-        named[group][part][figure] = widened(around, _units(rows, inside[group])) if share else around
+        named[group][part][figure] = widened(_around(interval), units) if share else _around(interval)
     return named
 
 
@@ -122,24 +127,30 @@ def _around(found: Interval) -> Interval:
     return found.model_copy(update={"low": min(found.low, found.value), "high": max(found.high, found.value)})
 
 
-def _measures(rows: QueueRows) -> dict[str, Callable[[Array, Members], Array]]:
+@dataclass(frozen=True)
+class _Measure:
+    """A figure of the rows whose answer is known: ``of`` takes weights (b, n) and the rows chosen, and gives (b,)."""
+
+    known: Members
+    of: Callable[[Array, Members], Array]
+
+
+def _measures(rows: QueueRows) -> dict[str, _Measure]:
     """Median minutes waited, of all and of what is illegal; shares read and overturned; without those nobody knows."""
     illegal = rows.illegal > 0.5
-    known = {
+    made = {
         "waited": _median_of(rows.waited, np.isfinite(rows.waited)),
         "waited_illegal": _median_of(rows.waited, np.isfinite(rows.waited) & illegal),
         "read": _share_of(rows.read, np.isfinite(rows.read)),
         "read_illegal": _share_of(rows.read, np.isfinite(rows.read) & illegal),
         "overturned": _share_of(rows.overturned, np.isfinite(rows.overturned)),
     }
-    return {name: measure for name, measure in known.items() if measure}
+    return {name: measure for name, measure in made.items() if measure.known.any()}
 
 
-def _median_of(values: Array, known: Members) -> Callable[[Array, Members], Array] | None:
-    """Weighted median over the rows known and chosen, (b,); NaN where there is none."""
+def _median_of(values: Array, known: Members) -> _Measure:
+    """Weighted median over the rows known and chosen; NaN where there is none."""
     order = np.flatnonzero(known)[np.argsort(values[known], kind="stable")]
-    if not len(order):
-        return None
 
     def median(weights: Array, chosen: Members) -> Array:
         kept = order[chosen[order]]
@@ -149,17 +160,15 @@ def _median_of(values: Array, known: Members) -> Callable[[Array, Members], Arra
         place = np.argmax(heap >= heap[:, -1:] / 2, axis=1)
         return np.where(heap[:, -1] > 0, values[kept][place], np.nan)
 
-    return median
+    return _Measure(known, median)
 
 
-def _share_of(values: Array, known: Members) -> Callable[[Array, Members], Array] | None:
-    """Weighted mean over the rows known and chosen, (b,); NaN where there is none."""
-    if not known.any():
-        return None
+def _share_of(values: Array, known: Members) -> _Measure:
+    """Weighted mean over the rows known and chosen; NaN where there is none."""
 
     def share(weights: Array, chosen: Members) -> Array:
         kept = known & chosen
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(weights[:, kept] @ values[kept] / weights[:, kept].sum(axis=1))
 
-    return share
+    return _Measure(known, share)

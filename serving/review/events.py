@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from . import decided
 from .keyed import canonical, keyed
 from .records import BadEvent, ChainReport, EventKind
 from .seals import verify_seals
@@ -56,11 +57,14 @@ def _hash(secret: bytes, event: dict[str, Any]) -> str:
 
 
 def verify(connection: Connection, secret: bytes, case_id: str | None = None) -> ChainReport:
-    """Walk the chain of one case, or of all and the seals over them; the first event that does not hold is named."""
+    """Walk the chain of one case, or of all and the seals over them, and compare the decisions kept with those told.
+
+    The first event that does not hold is named.
+    """
     counted = {"cases": 0, "events": 0}
     bad = _first_bad(_chains(connection, case_id), secret, counted)
     if bad is None:
-        bad = _first_headless(connection, case_id)
+        bad = _first_headless(connection, case_id) or decided.verify(connection, secret, case_id)
     unsealed = connection.scalar(select(func.count()).select_from(events).where(events.c.position.is_(None))) or 0
     if bad is None and case_id is None:
         bad = verify_seals(connection, secret)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
@@ -80,6 +81,71 @@ class TestChain:
         run(engine, "DELETE FROM events WHERE case_id = :id AND number = 4", id=worked[0])
         run(engine, "UPDATE events SET case_id = :to WHERE case_id = :id AND number = 4", to=worked[0], id=worked[1])
         assert queue.verify_chain(worked[0]).first_bad.number == 4
+
+
+class TestDecisions:
+    """Rows of ``decisions`` against the events that tell them."""
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            ("UPDATE decisions SET illegal = 1 WHERE case_id = :id", "otherwise than this event: illegal"),
+            ("UPDATE decisions SET ground = 'cp.menace' WHERE case_id = :id", "otherwise than this event: ground"),
+            ("UPDATE decisions SET action = 'retrait' WHERE case_id = :id", "otherwise than this event: action"),
+            ("UPDATE decisions SET analyst = 'autre' WHERE case_id = :id", "otherwise than this event: analyst"),
+            ("UPDATE decisions SET at = '2020-01-01 00:00:00.000000' WHERE case_id = :id", "event: at"),
+            ("UPDATE decisions SET stage = 'appealed' WHERE case_id = :id", "otherwise than this event: stage"),
+            ("UPDATE decisions SET note = 'autre' WHERE case_id = :id", "otherwise than this event: note"),
+            ("UPDATE decisions SET copied_from = case_id WHERE case_id = :id", "this event: copied_from"),
+            ("DELETE FROM decisions WHERE case_id = :id", "has no row"),
+        ],
+    )
+    def test_a_row_that_says_otherwise_is_located(self, queue, engine, worked, change, said):
+        run(engine, change, id=worked[1])
+        for report in (queue.verify_chain(), queue.verify_chain(worked[1])):
+            assert (report.first_bad.case_id, report.first_bad.number) == (worked[1], 4)
+            assert said in report.first_bad.reason
+        assert queue.verify_chain(worked[0]).first_bad is None
+
+    def test_a_row_without_an_event_is_located(self, queue, engine, worked):
+        run(engine, "UPDATE decisions SET case_id = :to WHERE case_id = :id", to=worked[0], id=worked[1])
+        assert "told by no event" in queue.verify_chain(worked[0]).first_bad.reason
+        assert "has no row" in queue.verify_chain(worked[1]).first_bad.reason
+
+    def test_undo_appeal_and_erasure_leave_rows_and_events_alike(self, queue, analyst, colleague, noon):
+        (case,) = queue.receive([NewCase(external_id="a", text="un texte")], source=PLATFORM, now=noon)
+        noted = DecisionForm(illegal=False, action="maintien", note="une raison")
+        for form in (noted.model_copy(update={"note": "reprise"}), noted):
+            queue.claim_case(case.id, analyst, now=noon)
+            queue.decide(case.id, analyst, form, now=noon)
+            if form is not noted:
+                queue.undo(case.id, analyst, now=noon)
+                queue.release(case.id, analyst, now=noon)
+        queue.appeal(case.id, PLATFORM, now=noon)
+        queue.claim_case(case.id, colleague, now=noon)
+        queue.decide(case.id, colleague, noted, now=noon)
+        assert queue.verify_chain().first_bad is None
+        assert queue.erase_expired(noon + timedelta(days=2000)) == 1
+        assert queue.verify_chain().first_bad is None
+
+    def test_a_note_taken_away_without_an_erasure_shows(self, queue, engine, analyst):
+        (case,) = queue.receive([NewCase(external_id="a", text="un texte")], source=PLATFORM)
+        queue.claim_case(case.id, analyst)
+        queue.decide(case.id, analyst, DecisionForm(illegal=False, action="maintien", note="une raison"))
+        run(engine, "UPDATE decisions SET note = ''")
+        assert queue.verify_chain().first_bad.reason.endswith("this event: note")
+
+    def test_the_decision_of_an_equal_text_is_compared_too(self, queue, engine, classifier, analyst, noon):
+        words = "un texte assez long pour être reconnu une autre fois"
+        queue.receive([NewCase(external_id="a", text=words)], source=PLATFORM, now=noon)
+        queue.decide(queue.claim(analyst, now=noon).id, analyst, DecisionForm(illegal=False, action="maintien"), noon)
+        later = noon + timedelta(hours=1)
+        (copy,) = queue.receive([NewCase(external_id="b", text=words)], source=PLATFORM, now=later)
+        queue.score_pending(classifier, now=later)
+        assert queue.get(copy.id).decisions[-1].copied_from is not None
+        assert queue.verify_chain().first_bad is None
+        run(engine, "UPDATE decisions SET copied_from = NULL")
+        assert queue.verify_chain().first_bad.case_id == copy.id
 
 
 class TestSeals:

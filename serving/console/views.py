@@ -11,7 +11,7 @@ from serving.bundle import FAMILIES, OUTPUT_KEYS, Taxonomy, at_least
 from serving.bundle.taxonomy import Ground
 from serving.policy import Policy
 from serving.review import Account, Case, CaseRow, EventKind, Likeness, Note, State
-from serving.review.records import WAITING_STATES
+from serving.review.records import COMPLAINT, WAITING_STATES
 
 from . import keys, words
 
@@ -202,7 +202,8 @@ class Words:
     def note(self, note: Note, members: dict[str, Account]) -> dict[str, str]:
         """A note, its author by name while the account exists."""
         author = members.get(note.analyst)
-        return {"text": note.text, "who": author.name if author else "Un compte fermé", "at": self.moment(note.at)}
+        nobody = "Réclamation" if note.analyst == COMPLAINT else "Un compte fermé"
+        return {"text": note.text, "who": author.name if author else nobody, "at": self.moment(note.at)}
 
     def undo(self, case: Case, account: Account, now: datetime) -> Undo | None:
         """The last decision of ``account`` on ``case``, while it may be taken back."""

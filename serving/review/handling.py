@@ -15,7 +15,7 @@ from serving.bundle.errors import Conflict, Forbidden, InputError
 from . import claims, notes, readers, reporters, second, transitions, views
 from .bodies import DecisionForm, check_decision, parse_note
 from .places import Rules, facts_of_stored, place_again
-from .records import READERS, Account, Case, CaseRow, EventKind, Note, Role, SkipReason, Source, State
+from .records import COMPLAINT, READERS, Account, Case, CaseRow, EventKind, Note, Role, SkipReason, Source, State
 from .tables import StoredRow, cases
 
 
@@ -56,7 +56,8 @@ def heartbeat(connection: Connection, rules: Rules, case_id: str, analyst: Accou
 def release(connection: Connection, rules: Rules, case_id: str, analyst: Account, note: str, now: datetime) -> CaseRow:
     """Give a claimed case back."""
     case = _held(connection, case_id, analyst)
-    return views.row_of(transitions.release(connection, rules.secret, case, analyst.id, note, now))
+    said = _kept(connection, case_id, analyst.id, note, now)
+    return views.row_of(transitions.release(connection, rules.secret, case, analyst.id, said, now))
 
 
 def skip(
@@ -118,7 +119,8 @@ def escalate(
     """Pass a claimed case on to a senior."""
     case = _held(connection, case_id, analyst)
     placed = _placed(connection, rules, case, now, escalated_vital=vital)
-    return views.row_of(transitions.escalate(connection, rules.secret, case, analyst.id, note, now, placed))
+    said = _kept(connection, case_id, analyst.id, note, now)
+    return views.row_of(transitions.escalate(connection, rules.secret, case, analyst.id, said, now, placed))
 
 
 def appeal(
@@ -126,7 +128,9 @@ def appeal(
 ) -> CaseRow:
     """Contest a decision."""
     case = transitions.lock(connection, case_id)
-    return views.row_of(transitions.appeal(connection, rules.secret, case, _actor(by), note, now))
+    author = by.id if isinstance(by, Account) else COMPLAINT
+    said = _kept(connection, case_id, author, note, now)
+    return views.row_of(transitions.appeal(connection, rules.secret, case, _actor(by), said, now))
 
 
 def change_reach(
@@ -138,6 +142,11 @@ def change_reach(
     case = transitions.lock(connection, case_id)
     changes = _placed(connection, rules, case, now, reach=reach) | {"reach": reach}
     return views.row_of(transitions.change_reach(connection, rules.secret, case, _actor(by), now, changes))
+
+
+def _kept(connection: Connection, case_id: str, author: str, note: str, now: datetime) -> str:
+    """Words that come with a move, kept as a note for the next reader; blank ones are none."""
+    return notes.add(connection, case_id, author, parse_note(note), now).text if note.strip() else ""
 
 
 def _held(connection: Connection, case_id: str, analyst: Account) -> StoredRow:

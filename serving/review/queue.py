@@ -148,7 +148,7 @@ class Queue:
         return self._write(handling.heartbeat, case_id, analyst, now or _clock())
 
     def release(self, case_id: str, analyst: Account, note: str = "", now: datetime | None = None) -> CaseRow:
-        """Give a claimed case back."""
+        """Give a claimed case back; ``note`` is kept for the next reader."""
         return self._write(handling.release, case_id, analyst, note, now or _clock())
 
     def skip(self, case_id: str, analyst: Account, reason: SkipReason | str, now: datetime | None = None) -> CaseRow:
@@ -194,11 +194,11 @@ class Queue:
     def escalate(
         self, case_id: str, analyst: Account, note: str = "", *, vital: bool = False, now: datetime | None = None
     ) -> CaseRow:
-        """Pass a claimed case on to a senior; ``vital`` puts it before everything."""
+        """Pass a claimed case on to a senior, who reads ``note``; ``vital`` puts it before everything."""
         return self._write(handling.escalate, case_id, analyst, note, vital, now or _clock())
 
     def appeal(self, case_id: str, by: Account | Source, note: str = "", now: datetime | None = None) -> CaseRow:
-        """Contest a decision: the case waits for an analyst other than the one who decided.
+        """Contest a decision: the case waits for an analyst who has not decided it, and who reads ``note``.
 
         Raises:
             Conflict: the case is not decided, or its appeal already is.

@@ -8,6 +8,7 @@ import pytest
 
 from serving.bundle import Conflict, Forbidden, InputError, NotFound
 from serving.review import Account, Accounts, DecisionForm, KeyKind, NewCase, Queue, Role, SkipReason, Source, State
+from serving.review.records import COMPLAINT
 
 PLATFORM = Source("clef", KeyKind.PLATFORM)
 SECRET = b"a secret for tests, 32 bytes long"
@@ -127,6 +128,46 @@ class TestNotes:
         with pytest.raises(Conflict, match="erased"):
             queue.add_note(held.id, analyst, "trop tard")
         assert queue.verify_chain().first_bad is None
+
+    def test_words_that_come_with_a_move_are_for_the_next_reader_and_go_with_the_text(
+        self, queue, held, analyst, senior, colleague, noon
+    ):
+        queue.release(held.id, analyst, "reprise par équipe", now=noon)
+        queue.claim(analyst, now=noon)
+        queue.escalate(held.id, analyst, "doute sur le fil", now=noon)
+        queue.claim(senior, now=noon)
+        queue.decide(held.id, senior, LEGAL, now=noon)
+        queue.appeal(held.id, PLATFORM, "nous contestons", now=noon)
+        queue.claim(colleague, now=noon)
+        assert [(note.analyst, note.text) for note in queue.notes(held.id)] == [
+            (analyst.id, "reprise par équipe"),
+            (analyst.id, "doute sur le fil"),
+            (COMPLAINT, "nous contestons"),
+        ]
+        assert not any("doute" in event.body for event in queue.get(held.id).events)
+        queue.decide(held.id, colleague, LEGAL, now=noon)
+        queue.erase_expired(now=noon + timedelta(days=200))
+        assert queue.notes(held.id) == []
+
+    def test_a_person_signs_their_appeal_and_blank_words_are_no_note(self, queue, held, analyst, colleague):
+        queue.release(held.id, analyst, " \n")
+        queue.claim(analyst)
+        queue.decide(held.id, analyst, LEGAL)
+        queue.appeal(held.id, colleague, "à revoir")
+        assert [(note.analyst, note.text) for note in queue.notes(held.id)] == [(colleague.id, "à revoir")]
+
+    def test_what_the_first_reader_wrote_when_giving_it_back_stays_hidden_from_a_blind_second(
+        self, queue, held, analyst, colleague
+    ):
+        rules = queue.rules
+        always = rules.policy.second_review.model_copy(update={"share": 1.0, "uncertain_share": 1.0})
+        policy = rules.policy.model_copy(update={"second_review": always})
+        drawing = Queue(queue.engine, policy, rules.taxonomy, SECRET, draw=rules.draw)
+        drawing.release(held.id, analyst, "je penche pour la légalité")
+        drawing.claim(analyst)
+        drawing.decide(held.id, analyst, LEGAL)
+        drawing.claim(colleague)
+        assert drawing.notes(held.id) == []
 
 
 class TestUndo:

@@ -14,17 +14,31 @@ from .cases import (
     StoredPost,
     no_case,
 )
-from .figures import Agreement, BadEvent, ChainReport, Exposure, ExposureReport, GoldenReport, Pace, PolicyChange, Stats
+from .figures import Agreement, Anchor, BadEvent, ChainReport, Exposure, ExposureReport, GoldenReport, Pace, PolicyChange, Stats
 from .people import Account, Challenge, Display, Key, OpenSession, Quota, Session, Source
-from .words import JUDGED, READERS, SENIORS, WAITING_STATES, EventKind, KeyKind, Opening, Role, SkipReason, State
+from .words import (
+    COMPLAINT,
+    JUDGED,
+    READERS,
+    SENIORS,
+    WAITING_STATES,
+    EventKind,
+    KeyKind,
+    Opening,
+    Role,
+    SkipReason,
+    State,
+)
 
 __all__ = [
+    "COMPLAINT",
     "JUDGED",
     "READERS",
     "SENIORS",
     "WAITING_STATES",
     "Account",
     "Agreement",
+    "Anchor",
     "BadEvent",
     "Bulk",
     "Case",

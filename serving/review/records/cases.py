@@ -156,7 +156,11 @@ class Case:
 
 @dataclass(frozen=True)
 class Note:
-    """What an analyst wrote for colleagues; erased with the text."""
+    """What an analyst wrote for colleagues, or what came with a move of the case; erased with the text.
+
+    Attributes:
+        analyst: whoever wrote it; ``COMPLAINT`` for an appeal that came by a key.
+    """
 
     id: int
     analyst: str

@@ -67,6 +67,10 @@ class SkipReason(StrEnum):
 JUDGED = "judged"
 
 
+#: In table ``notes`` in the place of a person: words of an appeal that came by a key, in somebody else's name.
+COMPLAINT = "complaint"
+
+
 class Role(StrEnum):
     """What a person may do; the doors decide route by route."""
 

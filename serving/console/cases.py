@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from starlette.datastructures import FormData
@@ -48,7 +49,7 @@ class CasePages:
     async def home(self, request: Request) -> Response:
         """The queue in claim order, without any text; for htmx only its table, refreshed."""
         account = person(caller_of(request), READERS)
-        offset = _offset(request)
+        offset = _count(request, "debut")
         now = self.desk.now()
         rows = await in_thread(self.desk.queue.top, PAGE_SIZE + 1, offset)
         held = await in_thread(self.desk.queue.held, account)
@@ -60,7 +61,7 @@ class CasePages:
             rows=[self.desk.words.row(row, now) for row in rows[:PAGE_SIZE]],
             held=[self.desk.words.row(row, now) for row in held],
             figures=_figures(stats.states, stats.vital, stats.due_within_margin, stats.overdue),
-            done=DONE.get(request.query_params.get("fait", "")) or _together(request),
+            done=DONE.get(request.query_params.get("fait", "")) or _together(request) or _taken_back(request),
             undo=await self.undo(request, account),
             offset=offset,
             more=offset + PAGE_SIZE if len(rows) > PAGE_SIZE else None,
@@ -78,12 +79,11 @@ class CasePages:
         return await self.page(request, str(request.path_params["case_id"]))
 
     async def undo(self, request: Request, account: Account) -> Undo | None:
-        """The decision that ``?decide=ID`` names, while its analyst may still take it back."""
-        case_id = request.query_params.get("decide", "")
-        if not case_id:
-            return None
-        case = await in_thread(self.desk.queue.get, case_id)
-        return self.desk.words.undo(case, account, self.desk.now())
+        """The decision that ``?decide=ID&avec=ID`` names with those alike, while their analyst may take them back."""
+        asked = [request.query_params.get("decide", ""), *request.query_params.getlist("avec")]
+        cases = [await in_thread(self.desk.queue.get, case_id) for case_id in dict.fromkeys(asked) if case_id]
+        found = [undo for case in cases if (undo := self.desk.words.undo(case, account, self.desk.now()))]
+        return replace(found[0], others=tuple(undo.case_id for undo in found[1:])) if found else None
 
     async def page(
         self,
@@ -110,7 +110,7 @@ class CasePages:
         values["raid"] = [self.desk.words.row(row, self.desk.now()) for row in raid]
         values["filled"] = {key: field(form, key) for key in _FIELDS} if form else {}
         values["done"] = DONE.get(request.query_params.get("fait", ""))
-        values["undo"] = await self.undo(request, account)
+        values["undo"] = self.desk.words.undo(case, account, self.desk.now())
         values["opens"] = "" if "masque" in request.query_params else self._opens(account, case)
         return self.desk.page(request, "case.html", status, **values | revealed)
 
@@ -158,20 +158,31 @@ class CasePages:
         }
 
 
-def _offset(request: Request) -> int:
-    given = request.query_params.get("debut", "0")
+def _count(request: Request, name: str) -> int:
+    """A whole number of the address; 0 when it is absent or none."""
+    given = request.query_params.get(name, "0")
     return min(int(given), 1_000_000) if given.isascii() and given.isdecimal() else 0
 
 
 def _together(request: Request) -> str | None:
     """What became of the other cases of a decision on several."""
-    alike, apart = (request.query_params.get(name, "") for name in ("avec", "part"))
-    if not (alike.isascii() and alike.isdecimal() and apart.isascii() and apart.isdecimal()):
+    if "part" not in request.query_params:
         return None
-    decided, peeled = int(alike), int(apart)
+    decided, peeled = len(request.query_params.getlist("avec")), _count(request, "part")
     said = f"{words.plural(decided, 'autre dossier a', 'autres dossiers ont')} reçu la même décision"
     left = words.plural(peeled, "dossier a été mis", "dossiers ont été mis")
     return f"{said} ; {left} de côté, à lire à part." if peeled else f"{said}."
+
+
+def _taken_back(request: Request) -> str | None:
+    """How many decisions came back of those taken together."""
+    back, kept = _count(request, "annules"), _count(request, "restes")
+    if not back:
+        return None
+    one, many = "décision annulée : le dossier est", "décisions annulées : les dossiers sont"
+    said = f"{words.plural(back, one, many)} de nouveau entre vos mains"
+    left = words.plural(kept, "autre ne peut plus l’être", "autres ne peuvent plus l’être")
+    return f"{said} ; {left}." if kept else f"{said}."
 
 
 def _figures(states: dict[str, int], vital: int, near: int, overdue: int) -> list[tuple[str, str, str]]:

@@ -101,6 +101,11 @@ def field(form: FormData, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+def fields(form: FormData, name: str) -> list[str]:
+    """The text fields of a form that share a name."""
+    return [value for value in form.getlist(name) if isinstance(value, str)]
+
+
 def signed_in(caller: Caller) -> Account:
     """The person asking.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -10,10 +12,10 @@ from serving.api.auth import caller_of, person
 from serving.api.schemas import parse
 from serving.api.threads import in_thread
 from serving.bundle.errors import InputError, VigieError
-from serving.review import READERS, DecisionForm, Role
+from serving.review import READERS, Bulk, DecisionForm, Role
 
 from .cases import CasePages
-from .desk import HOME, field
+from .desk import HOME, field, fields
 from .sentences import sentence
 
 LEGAL = "licite"
@@ -33,27 +35,34 @@ class MovePages:
         account = person(caller_of(request), READERS)
         try:
             decision = decision_of(form)
-            others = [value for value in form.getlist("avec") if isinstance(value, str)]
+            others = fields(form, "avec")
             if others:
                 bulk = await in_thread(self.desk.queue.decide_many, [_id(request), *others], account, decision)
-                told = f"&avec={len(bulk.decided) - 1}&part={len(bulk.peeled)}"
             else:
                 await in_thread(self.desk.queue.decide, _id(request), account, decision)
-                told = ""
+                bulk = Bulk((_id(request),), {})
         except VigieError as error:
             return await self._refused(request, error, form)
-        count = 1 + len(bulk.decided[1:]) if others else 1
-        self.desk.meters.decided.labels(str(decision.illegal).lower()).inc(count)
-        return RedirectResponse(f"{HOME}?decide={_id(request)}{told}", 303)
+        self.desk.meters.decided.labels(str(decision.illegal).lower()).inc(len(bulk.decided))
+        told = [("decide", bulk.decided[0]), *(("avec", other) for other in bulk.decided[1:])]
+        told += [("part", str(len(bulk.peeled)))] if others else []
+        return RedirectResponse(f"{HOME}?{urlencode(told)}", 303)
 
     async def undo(self, request: Request) -> Response:
-        """Take back one's own decision, while the policy allows."""
+        """Take back one's own decision, and those taken with it that still can be, while the policy allows."""
         form = await self.desk.form(request)
         account = person(caller_of(request), READERS)
-        try:
-            await in_thread(self.desk.queue.undo, _id(request), account)
-        except VigieError as error:
-            return await self._refused(request, error, form)
+        others = fields(form, "avec")
+        refused: list[VigieError] = []
+        for case_id in (_id(request), *others):
+            try:
+                await in_thread(self.desk.queue.undo, case_id, account)
+            except VigieError as error:
+                refused.append(error)
+        if len(refused) == 1 + len(others):
+            return await self._refused(request, refused[0], form)
+        if others:
+            return RedirectResponse(f"{HOME}?annules={1 + len(others) - len(refused)}&restes={len(refused)}", 303)
         return RedirectResponse(f"{HOME}dossiers/{_id(request)}?fait=annule", 303)
 
     async def release(self, request: Request) -> Response:

@@ -12,7 +12,7 @@ from serving.api.threads import in_thread
 from serving.bundle import FAMILIES
 from serving.review import READERS, Opening
 
-from .desk import Desk, field, signed_in
+from .desk import Desk, field, fields, signed_in
 from .sign_in import PREFERENCES
 
 #: What has just been done, said once.
@@ -76,8 +76,7 @@ class PreferencePages:
         """Replace the topics that one would rather not be handed; nobody else is told."""
         form = await self.desk.form(request)
         account = person(caller_of(request), READERS)
-        avoided = [value for value in form.getlist("sujet") if isinstance(value, str)]
-        await in_thread(self.desk.queue.set_opt_out, account.id, avoided)
+        await in_thread(self.desk.queue.set_opt_out, account.id, fields(form, "sujet"))
         return RedirectResponse(f"{PREFERENCES}?fait=sujets", 303)
 
     async def sign_out(self, request: Request) -> Response:

@@ -16,6 +16,8 @@ from serving.review.records import COMPLAINT, WAITING_STATES
 from . import keys, words
 
 _FAMILY_TITLES = {"": "Autres qualifications"}
+#: What may happen to a decided case without moving it.
+_MOVE_NOTHING = frozenset({EventKind.NOTED, EventKind.SCORED, EventKind.SCORE_FAILED})
 #: Probability from which an output is named among the details of a case.
 _WORTH_NAMING = 0.15
 
@@ -64,11 +66,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Undo:
-    """A decision that its analyst may take back for ``seconds`` more."""
+    """A decision that its analyst may take back for ``seconds`` more, with ``others`` taken at once on cases alike."""
 
     case_id: str
     said: str
     seconds: int
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -207,7 +210,7 @@ class Words:
 
     def undo(self, case: Case, account: Account, now: datetime) -> Undo | None:
         """The last decision of ``account`` on ``case``, while it may be taken back."""
-        last = case.events[-1] if case.events else None
+        last = next((event for event in reversed(case.events) if event.kind not in _MOVE_NOTHING), None)
         if last is None or last.kind is not EventKind.DECIDED or last.actor != account.id:
             return None
         left = int((last.at + self.policy.claims.undo - now).total_seconds())

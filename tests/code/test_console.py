@@ -6,10 +6,10 @@ import re
 
 import pytest
 from house import PASSWORD
-from pages import Forms, post, sign_in, take
+from pages import Forms, form_of, post, sign_in, take
 
 from serving.api.auth import COOKIE
-from serving.review import Role
+from serving.review import Role, State
 
 HOSTILE = """<script>window.pris=1</script><img src=x onerror="window.pris=1">{{ 7*7 }}\u202e menace"""
 
@@ -397,12 +397,53 @@ def test_near_texts_are_proposed_their_words_on_demand_and_decided_together_exce
     assert "confidentielle" not in shown
     form = {"qualification": "cp.terrorisme", "suite": "transmission_pharos", "avec": ids[1:]}
     after = post(client, csrf, f"{path}/decision", **form).headers["location"]
-    assert after == f"/console/?decide={ids[0]}&avec=1&part=1"
+    assert after == f"/console/?decide={ids[0]}&avec={ids[1]}&part=1"
     page = client.get(after).text
     assert "1\u00a0autre dossier a reçu la même décision" in page
     assert "1\u00a0dossier a été mis de côté" in page
     assert house.queue.get(ids[1]).decisions[0].ground == "cp.terrorisme"
     assert house.queue.get(ids[2]).decisions == ()
+
+
+NEAR = "une menace confidentielle contre le lycée de la ville, écrite un soir de pluie par quelqu’un"
+DECISION = {"qualification": "cp.terrorisme", "suite": "transmission_pharos"}
+
+
+def decided_together(house):
+    """Three cases alike decided at once: the browser, its token, their ids, and where it is sent then."""
+    ids = house.receive(NEAR, NEAR + " vraiment", NEAR + ".")
+    client, csrf = house.browser()
+    path = post(client, csrf, f"/console/dossiers/{ids[0]}/prendre").headers["location"]
+    after = post(client, csrf, f"{path}/decision", **DECISION, avec=ids[1:]).headers["location"]
+    return client, csrf, ids, after
+
+
+def test_decisions_taken_together_come_back_together(house):
+    client, _, ids, after = decided_together(house)
+    page = client.get(after).text
+    assert "Annuler les 3 décisions" in page
+    undo = f"/console/dossiers/{ids[0]}/annuler"
+    sent = {"csrf": form_of(page, undo)["fields"]["csrf"], "avec": re.findall(r'name="avec" value="(\w+)"', page)}
+    back = client.post(undo, data=sent)
+    assert back.headers["location"] == "/console/?annules=3&restes=0"
+    assert "3\u00a0décisions annulées" in client.get(back.headers["location"]).text
+    assert [house.queue.get(case_id).state for case_id in ids] == [State.CLAIMED] * 3
+    assert client.post(undo, data=sent).status_code == 409
+
+
+def test_of_decisions_taken_together_one_comes_back_from_its_page_and_the_others_after_it(house):
+    client, csrf, ids, after = decided_together(house)
+    assert all("Décision enregistrée." in client.get(f"/console/dossiers/{case_id}").text for case_id in ids)
+    post(client, csrf, f"/console/dossiers/{ids[1]}/note", note="à revoir")
+    page = client.get(f"/console/dossiers/{ids[1]}").text
+    assert form_of(page, f"/console/dossiers/{ids[1]}/annuler")
+    assert post(client, csrf, f"/console/dossiers/{ids[1]}/annuler").status_code == 303
+    assert "Annuler les 2 décisions" in client.get(after).text
+    back = post(client, csrf, f"/console/dossiers/{ids[0]}/annuler", avec=ids[1:]).headers["location"]
+    assert back == "/console/?annules=2&restes=1"
+    assert "1\u00a0autre ne peut plus l’être" in client.get(back).text
+    colleague, _ = house.browser()
+    assert "Décision enregistrée." not in colleague.get(f"/console/dossiers/{ids[2]}").text
 
 
 def test_a_skipped_case_is_not_proposed_again(house):

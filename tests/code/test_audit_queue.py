@@ -110,6 +110,56 @@ def test_a_figure_of_few_texts_is_shown_and_not_tested_though_the_group_is_large
     assert found.figures["read_illegal"].low < 0.5  # Wilson's interval of two texts
 
 
+def cases(path, texts, *, waited, read, overturned):
+    """An export of decided and undecided cases, each of its own unit."""
+    frame = {
+        "row_id": [f"c{n}" for n in range(len(texts))],
+        "text": texts,
+        "illegal": 1.0,
+        "ground": "loi1881.injure",
+        "readings": np.asarray(read, dtype=int),
+        "received_at": NOW,
+        "decided_at": [NOW + timedelta(minutes=float(minutes)) for minutes in waited],
+        "overturned": np.asarray(overturned, dtype=bool),
+    }
+    pd.DataFrame(frame).to_parquet(path)
+    return path
+
+
+def test_chance_alone_is_hardly_ever_told_as_a_difference(tmp_path):
+    mentions = Mentions(tuple((f"g{n}", re.compile(rf"\bg{n}\b")) for n in range(10)))
+    draws, told = np.random.default_rng(0), 0
+    for _ in range(40):
+        path = cases(
+            tmp_path / "queue.parquet",
+            [f"bonjour g{n % 10}" for n in range(200)],
+            waited=draws.lognormal(4, 1.5, 200),
+            read=draws.random(200) < 0.9,
+            overturned=draws.random(200) < 0.05,
+        )
+        audit = audit_queue(read_queue(path), mentions, Fixed(), {}, SECTION)
+        (table,) = (table for table in audit.tables if table.column == "mention")
+        assert table.tested == 50
+        told += any(p <= 0.05 for item in table.groups for p in item.adjusted.values())
+    assert told <= 5  # of 40 tables, where Holm allows one in twenty
+
+
+def test_none_overturned_of_a_few_is_not_told_from_few_of_many(tmp_path):
+    few = np.arange(5015) < 15
+    path = cases(
+        tmp_path / "queue.parquet",
+        np.where(few, "bonjour aux juifs", "bonjour aux femmes").tolist(),
+        waited=np.where(few, 10.0, 200.0) + np.arange(5015) % 7,
+        read=np.ones(5015),
+        overturned=~few & (np.arange(5015) % 20 == 0),
+    )
+    jews = group(audit_queue(read_queue(path), MENTIONS, Fixed(), {}, SECTION), "mention", "juifs")
+    assert jews.figures["overturned"].value == 0.0
+    assert jews.adjusted["overturned"] > 0.05
+    assert jews.difference["overturned"].high > 0
+    assert jews.adjusted["waited"] < 0.001  # all of fifteen, far from half of the others
+
+
 def simulated(path):
     lines = [
         (order, 1.5, f"t{n}", "des juifs" if n % 2 else "des femmes", "haine;haine.origine" if n % 2 else "", n % 2,

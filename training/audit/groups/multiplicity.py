@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy.stats import norm
 
 from serving.bundle import Interval
+from training.evaluation.bootstrap import wilson
 from training.evaluation.metrics import Array
 
 #: Spread below which draws are one number written with its rounding.
@@ -33,10 +34,34 @@ def still(draws: Array) -> bool:
     return bool(np.nanstd(draws) < _STILL)
 
 
-def of_interval(difference: Interval) -> float:
-    """The same chance from a 95 % interval: its half-width is 1.96 spreads. 1 where the interval has no width."""
-    spread = (difference.high - difference.low) / 2 / norm.ppf(0.975)
-    return float(2 * norm.sf(abs(difference.value) / spread)) if spread > _STILL else 1.0
+def of_interval(difference: Interval, *, greater: bool = False) -> float:
+    """The same chance from a 95 % interval, whose side towards zero is 1.96 spreads. 1 where that side has no width.
+
+    ``greater`` asks for the chance of a difference at least as large on its positive side alone.
+    """
+    reach = difference.value - difference.low if difference.value > 0 else difference.high - difference.value
+    spread = reach / norm.ppf(0.975)
+    if spread <= _STILL:
+        return 1.0
+    return float(norm.sf(difference.value / spread) if greater else 2 * norm.sf(abs(difference.value) / spread))
+
+
+def newcombe(first: float, trials: float, second: float, others: float) -> Interval:
+    """95 % interval of ``first - second``, shares of ``trials`` and of ``others``, by Newcombe's method 10 (1998).
+
+    From Wilson's intervals of both, so that none of few is not told from few of many.
+    """
+    one, two, value = wilson(first * trials, trials), wilson(second * others, others), first - second
+    return Interval(
+        value=value,
+        low=value - float(np.hypot(one.value - one.low, two.high - two.value)),
+        high=value + float(np.hypot(one.high - one.value, two.value - two.low)),
+    )
+
+
+def around(drawn: Interval, least: Interval) -> Interval:
+    """``drawn`` from resamples, reaching at least as far on either side as ``least``."""
+    return drawn.model_copy(update={"low": min(drawn.low, least.low), "high": max(drawn.high, least.high)})
 
 
 def adjusted(values: Sequence[float], method: str) -> list[float]:

@@ -14,13 +14,13 @@ from sqlalchemy import Connection, bindparam, select
 from serving.bundle.errors import Conflict
 from serving.priority import Lane
 
-from . import exposure, golden, transitions
+from . import exposure, golden, judges, transitions
 from .audit import AUDIT, draw_audit
 from .database import is_postgresql
 from .places import Rules
-from .records import JUDGED, SENIORS, Account
+from .records import SENIORS, Account
 from .steps import DUE, LANES, VITAL, Step, first_free, horizon, narrowed, open_to, within
-from .tables import StoredRow, cases, skips
+from .tables import StoredRow, cases
 
 _LAPSED_AT_ONCE = 50
 _ENDED = cases.c.lease_until < bindparam("now")
@@ -83,12 +83,9 @@ def check_part(connection: Connection, case: StoredRow, person: Account) -> None
     """Whether ``person`` may be given a case by a supervisor; what they skipped, they may.
 
     Raises:
-        Conflict: they decided it or have judged it, or it waits for a senior.
+        Conflict: they passed it on or have judged it, or it waits for a senior.
     """
-    judged = select(skips.c.case_id).where(
-        skips.c.case_id == case.id, skips.c.analyst == person.id, skips.c.reason == JUDGED
-    )
-    if case.not_by == person.id or connection.execute(judged).first() is not None:
+    if case.not_by == person.id or person.id in judges.of_case(connection, case.id):
         raise Conflict(f"{person.id} has already judged case {case.id}; choose somebody else", code="not_open_to_them")
     if case.senior_only and person.role not in SENIORS:
         raise Conflict(f"case {case.id} waits for a senior; choose one", code="not_open_to_them")

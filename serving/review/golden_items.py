@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
 from serving.bundle.errors import Conflict, Forbidden, NotFound
 
-from . import golden, transitions, views
+from . import golden, judges, transitions, views
 from .bodies import DecisionForm, NewCase, Notice, ThreadPost
 from .places import Rules
-from .records import JUDGED, Account, Case, Received, Role, State
-from .tables import StoredRow, cases, golden_items, skips
+from .records import Account, Case, Received, Role, State
+from .tables import StoredRow, cases, golden_items
 
 
 def keep(connection: Connection, rules: Rules, case_id: str, by: Account, now: datetime) -> Received:
@@ -29,9 +29,7 @@ def keep(connection: Connection, rules: Rules, case_id: str, by: Account, now: d
     last = case.decisions[-1]
     expected = DecisionForm(illegal=last.illegal, ground=last.ground, action=last.action)
     receipt = golden.add(connection, rules, _copy_of(case), expected, by, now)
-    judged = {decision.analyst for decision in case.decisions}
-    rows = [{"case_id": receipt.id, "analyst": who, "reason": JUDGED, "at": now} for who in sorted(judged)]
-    connection.execute(insert(skips), rows)
+    judges.exclude(connection, receipt.id, judges.of_case(connection, case_id), now)
     return receipt
 
 

@@ -12,12 +12,13 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
+from . import judges
 from .bodies import DecisionForm
 from .places import Rules
-from .records import JUDGED, Agreement, State
-from .tables import StoredRow, cases, decisions, skips
+from .records import Agreement, State
+from .tables import StoredRow, cases, decisions
 
 _RESAMPLES = 1000
 
@@ -58,8 +59,7 @@ def _after_second(connection: Connection, case: StoredRow, form: DecisionForm, a
     first = last_decision(connection, case.id)
     if (bool(first.illegal), first.ground, first.action) == (form.illegal, form.ground, form.action):
         return Outcome(told={"review": "agreed"})
-    judged = {"case_id": case.id, "analyst": first.analyst, "reason": JUDGED, "at": now}
-    connection.execute(insert(skips).values(**judged))
+    judges.exclude(connection, case.id, [first.analyst], now)
     return Outcome(State.SECOND_REVIEW, {"senior_only": 1}, {"review": "disagreed"})
 
 

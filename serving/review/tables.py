@@ -207,7 +207,7 @@ decisions = Table(
     Column("before", JSON(none_as_null=True)),
 )
 
-# Who is not given a case again: those who skipped it, and those who have already judged it in a double review.
+# Who is not given a case again: those who skipped it, and those who have judged it (``judges``).
 skips = Table(
     "skips",
     metadata,

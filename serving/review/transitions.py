@@ -12,11 +12,11 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from serving.bundle.errors import Conflict
 
-from . import feedback, known, notes, reporters, training_rows
+from . import feedback, judges, known, notes, reporters, training_rows
 from .bodies import DecisionForm
 from .events import link
 from .keyed import keyed
-from .records import JUDGED, WAITING_STATES, EventKind, SkipReason, State, no_case
+from .records import WAITING_STATES, EventKind, SkipReason, State, no_case
 from .second import Outcome
 from .tables import StoredRow, cases, decisions, events, skips
 
@@ -182,9 +182,12 @@ def undo(
     reporters.learn(connection, case, bool(decision.illegal), now, sign=-1)
     _relearn(connection, case, decision.id, now, sign=1)
     connection.execute(delete(decisions).where(decisions.c.id == decision.id))
-    connection.execute(delete(skips).where(skips.c.case_id == case.id, skips.c.reason == JUDGED))
+    before = decision.before or {}
+    if before.get("blind"):
+        # Two who disagreed were both excluded; others' parts in the case stand.
+        judges.readmit(connection, case.id, before["not_by"])
     held = {"state": State.CLAIMED, "returns_to": decision.stage, "claimed_by": decision.analyst, "lease_until": until}
-    return _move(connection, secret, case, EventKind.UNDONE, decision.analyst, now, {}, held | (decision.before or {}))
+    return _move(connection, secret, case, EventKind.UNDONE, decision.analyst, now, {}, held | before)
 
 
 def escalate(
@@ -204,12 +207,13 @@ def escalate(
     changes = {"state": State.SECOND_REVIEW, **_UNCLAIMED, **settled}
     if case.blind:
         # The first reader has judged it already; nobody is left to be kept blind.
-        connection.execute(insert(skips).values(case_id=case.id, analyst=case.not_by, reason=JUDGED, at=now))
+        judges.exclude(connection, case.id, [case.not_by], now)
     return _move(connection, secret, case, EventKind.ESCALATED, analyst, now, body, placed | changes)
 
 
 def appeal(connection: Connection, secret: bytes, case: StoredRow, actor: str, note: str, now: datetime) -> StoredRow:
-    """Open the case again for an analyst other than the one who decided."""
+    """Open the case again for somebody who has not decided it, nor the equal text whose decision it got."""
+    judges.exclude(connection, case.id, judges.of_case(connection, case.id), now)
     changes = {"state": State.APPEALED, "audit_key": None}
     return _move(connection, secret, case, EventKind.APPEALED, actor, now, _noted(secret, note), changes)
 

@@ -63,7 +63,7 @@ class SkipReason(StrEnum):
     """Any other reason."""
 
 
-#: In table ``skips`` beside these: has already judged the case in a double review.
+#: In table ``skips`` beside these: has decided the case, and is not to read its appeal or settle a dispute over it.
 JUDGED = "judged"
 
 

@@ -14,7 +14,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from .bundle import Conflict, InputError, Verdict
-from .bundle.config import Frozen
+from .bundle.config import Frozen, Named
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
@@ -27,8 +27,8 @@ class Receipt(Frozen):
     #: Keyed hash of the text as it came, before any normalising.
     text_hmac: Digest
     bundle: Annotated[str, Field(pattern="^sha256:[0-9a-f]{64}$")]
-    scores: dict[str, float | None]
-    levels: dict[str, str | None]
+    scores: Named[str, float | None]
+    levels: Named[str, str | None]
     #: Whether a replay on a machine of the same kind gives identical bits.
     exact: bool
     signature: Digest

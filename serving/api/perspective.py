@@ -19,6 +19,7 @@ from pydantic.alias_generators import to_camel
 from starlette.responses import JSONResponse
 
 from serving.bundle import InputError, Verdict
+from serving.bundle.config import Few, Named
 from serving.facades import Attribute, Perspective
 from serving.review import Key, NewFeedback, Queue
 
@@ -37,6 +38,9 @@ _TEXT_TYPES = (None, "TEXT_TYPE_UNSPECIFIED", "PLAIN_TEXT")
 
 #: A sentence: up to its final marks and closing quotes, a line end, or the end of the text.
 _SENTENCE = re.compile(r"\S.*?(?:[.!?…]+[\"'»”’)\]]*(?=\s|$)|(?=\n)|$)", re.DOTALL)
+
+#: An attribute, with its version.
+Name = Annotated[str, Field(max_length=200)]
 
 Unit = Annotated[float, Field(ge=0, le=1)]
 
@@ -72,8 +76,8 @@ class TextEntry(_Message):
 class Context(_Message):
     """What surrounds a comment: accepted, and not read by the model (nor was it there)."""
 
-    entries: list[TextEntry] | None = None
-    article_and_parent_comment: dict[str, Any] | None = None
+    entries: Few[TextEntry] | None = None
+    article_and_parent_comment: Named[str, Any] | None = None
 
 
 class AttributeParameters(_Message):
@@ -102,13 +106,13 @@ class AttributeScores(_Message):
     """What somebody thinks a comment should score."""
 
     summary_score: Score | None = None
-    span_scores: list[SpanScore] | None = None
+    span_scores: Few[SpanScore] | None = None
 
 
 class _Comment(_Message):
     comment: TextEntry | None = None
     context: Context | None = None
-    languages: list[Annotated[str, Field(max_length=35)]] | None = None
+    languages: Few[Annotated[str, Field(max_length=35)]] | None = None
     client_token: str | None = None
     session_id: str | None = None
     community_id: Annotated[str, Field(max_length=200)] | None = None
@@ -117,7 +121,7 @@ class _Comment(_Message):
 class AnalyzeCommentRequest(_Comment):
     """``comments:analyze``."""
 
-    requested_attributes: dict[str, AttributeParameters | None] | None = None
+    requested_attributes: Named[Name, AttributeParameters | None] | None = None
     span_annotations: bool | None = None
     do_not_store: bool | None = None
 
@@ -125,7 +129,7 @@ class AnalyzeCommentRequest(_Comment):
 class SuggestCommentScoreRequest(_Comment):
     """``comments:suggestscore``."""
 
-    attribute_scores: dict[str, AttributeScores] | None = None
+    attribute_scores: Named[Name, AttributeScores] | None = None
 
 
 # --- Routes -----------------------------------------------------------------------------------------------------------

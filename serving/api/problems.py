@@ -79,8 +79,8 @@ class InvalidBody(InputError):
 
     def __init__(self, culprits: Sequence[Culprit]) -> None:
         """``culprits``: at least one."""
-        first, more = culprits[0], len(culprits) - 1
-        also = f" (and {more} more, see errors)" if more else ""
+        first = culprits[0]
+        also = " (and more, see errors)" if len(culprits) > 1 else ""
         super().__init__(first.detail + also, code=first.code, pointer=first.pointer)
         self.culprits = tuple(culprits)
 

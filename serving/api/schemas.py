@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, ValidationError, WithJsonSchema
 from starlette.requests import Request
 
+from serving.bundle.config import Few, Frozen
 from serving.bundle.errors import InputError
 from serving.bundle.faults import culprits_of
 
@@ -23,10 +24,10 @@ Include = Literal["levels", "receipt", "spans"]
 LONGEST_ID = 200
 
 
-class Body(BaseModel):
+class Body(Frozen):
     """A body that refuses unknown fields and silent conversions."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(strict=True)
 
 
 class ScoreItem(Body):
@@ -46,7 +47,7 @@ class ScoreRequest(Body):
     """``POST /v1/score``. Items are checked one by one, so that a bad one never fails the others."""
 
     items: Annotated[list[Any], Field(min_length=1), WithJsonSchema(ITEMS_SCHEMA)]
-    include: list[Include] = ["levels"]
+    include: Few[Include] = Field(["levels"])
 
 
 class Remark(Body):
@@ -98,4 +99,4 @@ def parse(model: type[Model], value: object, *, at: tuple[str | int, ...] = ()) 
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise InvalidBody(culprits_of(error.errors(), at=at, known=model.model_fields)) from None
+        raise InvalidBody(culprits_of(error.errors(include_url=False), at=at, known=model.model_fields)) from None

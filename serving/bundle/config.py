@@ -4,17 +4,48 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from .errors import ConfigError, nearest
+
+#: Entries of an object whose names the sender chooses, elements of a short list.
+MOST_ENTRIES = 64
+
+#: Unknown keys of one object that are looked at one by one.
+_MOST_UNKNOWN = 20
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+def _few(value: object) -> object:
+    """Refuse too many entries before any is looked at: pydantic counts those of an object last."""
+    if isinstance(value, dict) and len(value) > MOST_ENTRIES:
+        raise ValueError(f"holds {len(value)} names; expected at most {MOST_ENTRIES}")
+    return value
+
+
+#: An object whose names the sender chooses, and a short list.
+Named = Annotated[dict[Key, Value], Field(max_length=MOST_ENTRIES), BeforeValidator(_few)]
+Few = Annotated[list[Value], Field(max_length=MOST_ENTRIES)]
 
 
 class Frozen(BaseModel):
     """Base of every model people write or read: immutable, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_crowd(cls, value: object) -> object:
+        """Refuse a crowd of unknown keys before pydantic lists them, which takes seconds for some ten thousands."""
+        if isinstance(value, dict) and len(value) > len(cls.model_fields) + _MOST_UNKNOWN:
+            raise ValueError(
+                f"holds {len(value)} keys, of which at most {len(cls.model_fields)} are known; remove the rest"
+            )
+        return value
 
 
 M = TypeVar("M", bound=BaseModel)

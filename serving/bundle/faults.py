@@ -14,6 +14,9 @@ from .errors import nearest
 
 _LONGEST_NAME = 64
 
+#: Faults told one by one: a body of fifty thousand would be answered with megabytes.
+MOST_FAULTS = 20
+
 #: What pydantic's kinds of faults expected, in the words of JSON.
 _EXPECTED = {
     "string_type": "a string",
@@ -63,13 +66,15 @@ def culprits_of(
     """What pydantic found wrong (``error.errors()``), each with the pointer to it below ``at``.
 
     Unknown fields come first: a mistyped name is both unknown and missing, and only the former says what to correct.
+    Beyond ``MOST_FAULTS``, one more says how many others there are.
 
     Args:
         known: the fields to suggest in place of an unknown one.
     """
     names = tuple(known)
     ordered = sorted(faults, key=lambda found: found["type"] != "extra_forbidden")
-    return tuple(_culprit(found, at, names) for found in ordered)
+    told = tuple(_culprit(found, at, names) for found in ordered[:MOST_FAULTS])
+    return told + _untold(len(ordered) - len(told))
 
 
 def pointer_to(path: Iterable[str | int]) -> str:
@@ -88,6 +93,12 @@ def kind_of(value: object) -> str:
     if isinstance(value, list | tuple):
         return f"an array of {len(value)}"
     return "an object" if isinstance(value, dict) else f"a value of type {type(value).__name__}"
+
+
+def _untold(count: int) -> tuple[Culprit, ...]:
+    """One that stands for ``count`` others; none where there are no others."""
+    said = f"{_counted(count, 'more fault')} that {'is' if count == 1 else 'are'} not listed; correct these first"
+    return (Culprit(said, "more_faults"),) if count else ()
 
 
 def _culprit(found: Any, at: tuple[str | int, ...], known: tuple[str, ...]) -> Culprit:

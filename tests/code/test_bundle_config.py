@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from serving.bundle import ConfigError
 from serving.bundle.config import Frozen, load, read_toml
@@ -45,3 +45,10 @@ def test_an_absent_or_binary_file_is_said(tmp_path: Path) -> None:
     (tmp_path / "b.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="not readable"):
         read_toml(tmp_path / "b.toml")
+
+
+def test_a_crowd_of_unknown_keys_is_refused_as_one_fault():
+    with pytest.raises(ValidationError) as caught:
+        Inner.model_validate({f"key{number}": 1 for number in range(50)})
+    (fault,) = caught.value.errors()
+    assert fault["msg"] == "Value error, holds 50 keys, of which at most 1 are known; remove the rest"

@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from serving.bundle.faults import Culprit, culprits_of, pointer_to
+from serving.bundle.faults import MOST_FAULTS, Culprit, culprits_of, pointer_to
 
 SECRET_TEXT = "phrase qui ne doit paraître nulle part"
 
@@ -96,3 +96,12 @@ def test_a_field_name_is_shortened_and_made_printable():
     (found,) = culprits({"text": "a", "\x1b[31m" + "x" * 500: 1})
     assert "\x1b" not in found.detail
     assert len(found.detail) < 200
+
+
+def test_beyond_the_first_faults_their_number_is_told():
+    crowd = {f"champ{number}": 1 for number in range(MOST_FAULTS)}
+    assert len(culprits({"text": "a"} | crowd)) == MOST_FAULTS
+    *told, last = culprits({"text": 5, "reach": -1} | crowd)
+    assert {found.code for found in told} == {"unknown_field"}
+    assert (len(told), last.code, last.pointer) == (MOST_FAULTS, "more_faults", None)
+    assert last.detail == "2 more faults that are not listed; correct these first"

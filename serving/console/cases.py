@@ -14,9 +14,9 @@ from serving.api.threads import in_thread
 from serving.review import READERS, Account, Case, Opening, Role, State
 
 from . import words
-from .desk import HOME, Desk, field
+from .desk import HOME, Desk, field, fields
 from .render import by_htmx
-from .views import Undo, hold
+from .views import NearView, Undo, hold
 
 PAGE_SIZE = 50
 
@@ -100,8 +100,7 @@ class CasePages:
         case = await in_thread(self.desk.queue.get, case_id)
         raid = await in_thread(self.desk.queue.same_target, case_id)
         values = {"revealed": None} | self._values(case, account) | {"error": error}
-        near = await in_thread(self.desk.queue.near_duplicates, case_id)
-        values["near"] = [self.desk.words.likeness(other, self.desk.now()) for other in near]
+        values["near"] = await self.near(case_id)
         members = {member.id: member for member in await in_thread(self.desk.accounts.list_users)}
         notes = await in_thread(self.desk.queue.notes, case_id)
         values["notes"] = [self.desk.words.note(note, members) for note in notes]
@@ -109,10 +108,16 @@ class CasePages:
         values["golden"] = await in_thread(self._golden, account, case)
         values["raid"] = [self.desk.words.row(row, self.desk.now()) for row in raid]
         values["filled"] = {key: field(form, key) for key in _FIELDS} if form else {}
+        values["ticked"] = fields(form, "avec") if form else []
         values["done"] = DONE.get(request.query_params.get("fait", ""))
         values["undo"] = self.desk.words.undo(case, account, self.desk.now())
         values["opens"] = "" if "masque" in request.query_params else self._opens(account, case)
         return self.desk.page(request, "case.html", status, **values | revealed)
+
+    async def near(self, case_id: str) -> list[NearView]:
+        """The near-duplicates of a case."""
+        near = await in_thread(self.desk.queue.near_duplicates, case_id)
+        return [self.desk.words.likeness(other, self.desk.now()) for other in near]
 
     @staticmethod
     def _opens(account: Account, case: Case) -> str:

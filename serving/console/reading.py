@@ -19,9 +19,10 @@ from serving.explain import Occlusion, Span
 from serving.review import READERS, Case
 
 from .cases import CasePages
-from .desk import Reader, field
+from .desk import Reader, field, fields
 from .highlights import pieces
 from .render import by_htmx
+from .views import hold
 
 #: Parts of a case that stay hidden until asked for.
 PARTS = ("texte", "fil", "signalement", "proches")
@@ -52,8 +53,12 @@ class ReadingPages:
         values = await self.revealed(case, part, manner)
         if manner != "surligne":  # the text was already before these eyes when its words are marked
             await in_thread(self.desk.expose, case.id, account, _words(case, part))
-        if part == "proches" or not by_htmx(request):
-            return await self.cases.page(request, case.id, **values)
+        if not by_htmx(request):
+            return await self.cases.page(request, case.id, form=form, **values)
+        if part == "proches":
+            near, held = await self.cases.near(case.id), hold(case.row, account)
+            ticked = fields(form, "avec")
+            return self.desk.page(request, "_near.html", case=case, near=near, held=held, ticked=ticked, **values)
         return self.desk.page(request, "_part.html", case=case, part=part, posted=self.desk.words.posted, **values)
 
     async def revealed(self, case: Case, part: str, manner: str) -> dict[str, Any]:

@@ -446,6 +446,21 @@ def test_of_decisions_taken_together_one_comes_back_from_its_page_and_the_others
     assert "Décision enregistrée." not in colleague.get(f"/console/dossiers/{ids[2]}").text
 
 
+def test_revealing_the_words_that_differ_keeps_what_was_ticked_and_written(house):
+    ids = house.receive(NEAR, NEAR + " vraiment")
+    client, csrf = house.browser()
+    path = post(client, csrf, f"/console/dossiers/{ids[0]}/prendre").headers["location"]
+    sent = {"csrf": csrf, "partie": "proches", "avec": ids[1], "qualification": "cp.terrorisme", "note": "à relire"}
+    part = client.post(f"{path}/reveler", data=sent, headers={"HX-Request": "true"}).text
+    page = client.post(f"{path}/reveler", data=sent).text
+    for shown in (part, page):
+        assert ">vraiment</bdi>" in shown
+        assert re.search(rf'value="{ids[1]}"[^>]* checked', shown)
+    assert part.strip().startswith('<section class="carte" id="proches"')
+    assert re.search(r'value="cp.terrorisme"[^>]* checked', page)
+    assert "à relire</textarea>" in page
+
+
 def test_a_skipped_case_is_not_proposed_again(house):
     client, csrf, path = take(house)
     assert post(client, csrf, f"{path}/passer", raison="fatigue").headers["location"] == "/console/?fait=passe"

@@ -196,6 +196,42 @@ def test_a_text_shows_itself_to_whoever_wants_that_and_hides_again(house, page):
     assert page.complaints == []
 
 
+def test_what_is_revealed_beside_a_decision_takes_nothing_away_from_it(house, page):
+    house.accounts.create_user("ana", Role.ANALYST, PASSWORD)
+    text = "une menace contre le lycée de la ville, écrite un soir de pluie par quelqu’un"
+    house.receive(text, text + " vraiment")
+    sign_in(page, "ana")
+    page.keyboard.press("s")
+    page.get_by_role("button", name="Révéler le texte").click()
+    page.get_by_text("Passages qui pèsent").wait_for()
+    # The quote was replaced by the marked one: whoever reads stays on the text.
+    assert page.evaluate("document.activeElement.matches('blockquote[data-lu]:has(mark)')")
+    page.get_by_label("Décider aussi").check()
+    page.get_by_text("Ajouter une note").click()
+    page.locator("#note").fill("à relire")
+    page.get_by_role("button", name="Révéler les mots qui diffèrent").click()
+    page.locator("bdi.mot", has_text="vraiment").wait_for()
+    assert page.get_by_label("Décider aussi").is_checked()
+    assert page.locator("#note").input_value() == "à relire"
+    assert page.locator("blockquote[data-lu]").count() == 1
+    assert page.evaluate("document.activeElement.closest('#proches') !== null")
+    assert page.complaints == []
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_the_words_that_differ_are_revealed_to_whoever_does_not_hold_the_case(house, browser, url, scripts):
+    house.accounts.create_user("ana", Role.ANALYST, PASSWORD)
+    text = "une menace contre le lycée de la ville, écrite un soir de pluie par quelqu’un"
+    house.receive(text, text + " vraiment")
+    context = browser.new_context(base_url=url, java_script_enabled=scripts)
+    page = context.new_page()
+    sign_in(page, "ana")
+    page.locator("td.nature a").first.click()
+    page.get_by_role("button", name="Révéler les mots qui diffèrent").click()
+    page.locator("bdi.mot", has_text="vraiment").wait_for()
+    context.close()
+
+
 def reach(page, wanted: str) -> None:
     """Press Tab until the focus is on what says or holds ``wanted``."""
     for _ in range(40):

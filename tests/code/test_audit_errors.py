@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from audit_rows import SECTION, label, learnt, rows_of
+from sklearn.model_selection import GroupShuffleSplit
 
 from training.audit.errors.mistakes import gravest
 from training.audit.errors.neighbours import nearest, with_neighbours
@@ -42,6 +43,19 @@ def test_errors_at_random_confirm_no_slice():
     scores = np.where(labels != (draws.random(600) < 0.3), 0.9, 0.1)
     found = find_slices(rows_of(texts, labels), ["haine"], {"haine": Scored(scores, label())}, SECTION)
     assert not [item for item in found if item.adjusted <= 0.05]
+
+
+def test_a_slice_that_errs_less_on_the_half_not_searched_is_not_confirmed(monkeypatch):
+    texts = [written(number) for number in range(600)]
+    loud, labels = np.array(["!" in text for text in texts]), np.ones(600)
+    searched, judged = np.arange(300), np.arange(300, 600)  # the slice's errors are all in the first half
+    monkeypatch.setattr(GroupShuffleSplit, "split", lambda *_, **__: iter([(searched, judged)]))
+    wrong = np.where(np.arange(600) < 300, loud & (np.arange(600) % 3 == 1), ~loud & (np.arange(600) % 5 == 0))
+    rows = rows_of(texts, labels)
+    found = find_slices(rows, ["haine"], {"haine": Scored(np.where(wrong, 0.1, 0.9), label())}, SECTION)
+    assert found
+    assert {item.errors for item in found} == {0}
+    assert min(item.adjusted for item in found) > 0.5
 
 
 def test_a_level_that_is_off_or_no_error_gives_no_slice():

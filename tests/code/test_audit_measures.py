@@ -7,8 +7,9 @@ import pytest
 from audit_rows import SECTION, label, rows_of
 from sklearn.metrics import roc_auc_score
 
+from serving.bundle import Interval
 from training.audit.errors.mistakes import gravest
-from training.audit.groups.multiplicity import adjusted, two_sided
+from training.audit.groups.multiplicity import adjusted, newcombe, of_interval, two_sided
 from training.audit.groups.subgroups import audit_column
 from training.audit.rows import AuditRows, crossed
 from training.evaluation.measure import Scored
@@ -147,6 +148,23 @@ def test_corrections_are_the_textbooks():
     assert adjusted([0.01, 0.04, 0.03, 0.005], "holm") == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert adjusted([0.01, 0.04, 0.03, 0.005], "benjamini_hochberg") == pytest.approx([0.02, 0.04, 0.04, 0.02])
     assert adjusted([], "holm") == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "low", "high"),
+    [((56, 70), (48, 80), 0.0524, 0.3339), ((9, 10), (3, 10), 0.1705, 0.8090), ((0, 10), (0, 20), -0.1611, 0.2775)],
+)
+def test_newcombes_intervals_are_those_of_his_table(first, second, low, high):
+    found = newcombe(first[0] / first[1], first[1], second[0] / second[1], second[1])
+    assert (found.low, found.high) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
+
+
+def test_a_chance_is_read_from_the_side_of_the_interval_towards_zero():
+    assert of_interval(Interval(value=0.2, low=0.0, high=0.9)) == pytest.approx(0.05)
+    assert of_interval(Interval(value=-0.2, low=-0.9, high=0.0)) == pytest.approx(0.05)
+    assert of_interval(Interval(value=0.2, low=0.0, high=0.9), greater=True) == pytest.approx(0.025)
+    assert of_interval(Interval(value=-0.2, low=-0.3, high=-0.1), greater=True) > 0.99
+    assert of_interval(Interval(value=0.2, low=0.2, high=0.2)) == 1.0
 
 
 def test_a_difference_that_does_not_vary_is_not_tested():

@@ -1,7 +1,7 @@
 """Where errors gather: slices found by a shallow tree on one half of the units, confirmed on the other half.
 
 A slice found and judged on the same rows is flattered by its choice. Here the half that judges has not been seen by the
-tree, and the p-values of all slices of an audit are corrected together.
+tree, and the p-values of all slices of an audit, of more errors than elsewhere, are corrected together.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sklearn.model_selection import GroupShuffleSplit
 from sklearn.tree import DecisionTreeClassifier
 
 from training.audit.config import AuditSection
-from training.audit.groups.multiplicity import adjusted, of_interval
+from training.audit.groups.multiplicity import adjusted, around, newcombe, of_interval
 from training.audit.records import Slice
 from training.audit.rows import AuditRows, Members
 from training.evaluation.bootstrap import intervals, widened
@@ -49,7 +49,7 @@ def find_slices(
     seen = traits(rows, section.least_units)
     kinds = [kind for key in labels for kind in _kinds(rows, key, scored[key], section.level)]
     found = [item for kind in kinds for item in _of_kind(rows, kind, seen, section)]
-    corrected = adjusted([of_interval(item.difference) for item in found], section.multiplicity)
+    corrected = adjusted([of_interval(item.difference, greater=True) for item in found], section.multiplicity)
     told = [item.model_copy(update={"adjusted": p}) for item, p in zip(found, corrected, strict=True)]
     return tuple(sorted(told, key=lambda item: -item.difference.value))
 
@@ -120,7 +120,8 @@ def _judged(
     chosen = [kind.rows[place] for place in judged]
     units = [rows.units[row] for row in chosen]
     held = len({unit for unit, is_in in zip(units, inside, strict=True) if is_in})
-    if held < section.least_units or len(set(units)) - held < section.least_units:
+    rest = len(set(units)) - held
+    if min(held, rest) < section.least_units:
         return None
 
     def statistics(weights: Array) -> dict[str, Array]:
@@ -131,6 +132,7 @@ def _judged(
     found = intervals(
         statistics, rows.weights[chosen], units, replicates=section.replicates, seed=section.seed
     )  # fmt: skip
+    least = newcombe(found["inside"].value, held, found["rest"].value, rest)
     return Slice(
         key=kind.key,
         title=kind.title,
@@ -140,7 +142,7 @@ def _judged(
         units=held,
         errors=int(wrong[inside].sum()),
         rate=widened(found["inside"], held),
-        rest=widened(found["rest"], len(set(units)) - held),
-        difference=found["difference"],
+        rest=widened(found["rest"], rest),
+        difference=around(found["difference"], least),
         adjusted=1.0,
     )

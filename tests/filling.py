@@ -19,7 +19,8 @@ from sqlalchemy import Connection, Table, select, text
 from serving.bundle import LEVELED, OUTPUT_KEYS, InputError, Verdict
 from serving.review import KeyKind, NewCase, Queue, Source
 from serving.review.database import is_postgresql, reading, writing
-from serving.review.events import GENESIS, link
+from serving.review.events import link
+from serving.review.keyed import GENESIS
 from serving.review.tables import cases, events
 
 _MODELS, _BATCH = 400, 10_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from serving.settings import Settings
 
 from .deployment import open_queue, queue_and_accounts
 from .terminal import Format, SourceFile, TextColumn_, err, progress, say
+
+if TYPE_CHECKING:  # the base install, without SQLAlchemy, shows every verb's help
+    from serving.review import BadEvent
 
 queue_verbs = typer.Typer(help="The review queue.", no_args_is_help=True)
 log_verbs = typer.Typer(help="The event log.", no_args_is_help=True)
@@ -81,15 +84,29 @@ def queue_rerank() -> None:
 
 
 @log_verbs.command("verify")
-def log_verify() -> None:
-    """Verify the chain of every case's events."""
-    queue = open_queue()
-    report = queue.verify_chain()
+def log_verify(
+    expect: Annotated[
+        str | None, typer.Option(metavar="ANCHOR", help="An anchor printed earlier: the log must still hold all of it.")
+    ] = None,
+) -> None:
+    """Verify events, decisions and policy changes; prints an anchor to be kept where nobody can write the database."""
+    from serving.review import parse_anchor
+
+    expected = None if expect is None else parse_anchor(expect)
+    report = open_queue().verify_chain(expected=expected)
     if bad := report.first_bad:
-        where = f"event {bad.number} of case {bad.case_id}" if bad.case_id else f"position {bad.number}"
         hint = "restore the database from a backup, or give VIGIE_SECRET_FILE the secret it was written with"
-        raise VigieError(f"the event log does not hold: {where}: {bad.reason}; {hint}", code="log_altered")
+        raise VigieError(f"the event log does not hold: {_place(bad)}: {bad.reason}; {hint}", code="log_altered")
     say(f"sound: {report.events} events of {report.cases} cases, {report.unsealed} unsealed")
+    say(f"anchor: {report.anchor}")
+
+
+def _place(bad: BadEvent) -> str:
+    from serving.review.rerank import CHAIN
+
+    if not bad.case_id:
+        return f"position {bad.number}"
+    return f"policy change {bad.number}" if bad.case_id == CHAIN else f"event {bad.number} of case {bad.case_id}"
 
 
 @db_verbs.command("upgrade")

@@ -39,7 +39,8 @@ Public surface::
         .add_feedback(new: NewFeedback, *, source, now=None) -> Feedback    a better score, for training
         .feedback(after=0, limit=500) -> list[Feedback]
         .seal(now=None) -> int                                      chains the digests of new events
-        .verify_chain(case_id=None) -> ChainReport(cases, events, unsealed, first_bad)
+        .verify_chain(case_id=None, *, expected=None) -> ChainReport(cases, events, unsealed, first_bad, anchor)
+                                                                    expected: parse_anchor(str(an earlier anchor))
     Accounts(engine, secret, sign_in: SignIn)           ``policy.sign_in``
         .create_key(name, kind, quota=Quota()) -> (Key, plain) .list_keys() .revoke_key(id) .set_quota(id, quota)
         .authenticate_key(plain) -> Key | None
@@ -62,6 +63,7 @@ Public surface::
 """
 
 from .accounts import Accounts
+from .anchors import parse_anchor
 from .bodies import DecisionForm, NewCase, Notice, Order, Reporter, ThreadPost, parse_case
 from .database import open_database
 from .feedback import NewFeedback
@@ -72,6 +74,7 @@ from .records import (
     SENIORS,
     Account,
     Agreement,
+    Anchor,
     BadEvent,
     Bulk,
     Case,
@@ -114,6 +117,7 @@ __all__ = [
     "Account",
     "Accounts",
     "Agreement",
+    "Anchor",
     "BadEvent",
     "Bulk",
     "Case",
@@ -160,5 +164,6 @@ __all__ = [
     "ThreadPost",
     "no_case",
     "open_database",
+    "parse_anchor",
     "parse_case",
 ]

@@ -18,8 +18,9 @@ from serving.bundle.errors import Forbidden
 
 from . import intake
 from .bodies import DecisionForm, NewCase, check_decision
-from .events import GENESIS, link
+from .events import link
 from .exposure import Wishes
+from .keyed import GENESIS
 from .places import Rules, facts_of_stored, place_again
 from .records import Account, EventKind, GoldenReport, KeyKind, Received, Role, Source, State
 from .tables import StoredRow, cases, decisions, events, golden_items, skips

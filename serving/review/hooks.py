@@ -21,7 +21,7 @@ from serving.bundle.errors import NotFound
 from .database import reading, writing
 from .keyed import check_secret
 from .records import EventKind, State
-from .seals import seal_all
+from .seals import Sealer
 from .tables import StoredRow, cases, events, hooks
 
 #: Events that concern those outside; how analysts work is their own affair.
@@ -92,7 +92,7 @@ class Hooks:
 
     def add(self, url: str, key_id: str | None, now: datetime) -> Hook:
         """A new hook, to be told of what happens from now on; ``secret_of`` gives what signs its messages."""
-        seal_all(self.engine, self._secret, now)
+        Sealer(self.engine, self._secret).seal_all(now)
         with writing(self.engine) as connection:
             last = connection.scalar(select(func.max(events.c.position))) or 0
             hook = Hook(secrets.token_hex(8), url, key_id, now, last, now, 0, None, None)

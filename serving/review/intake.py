@@ -17,8 +17,8 @@ from serving.priority import Standing
 from . import reporters
 from .bodies import NewCase
 from .database import is_postgresql
-from .events import GENESIS, link
-from .keyed import canonical, keyed, keyed_or_none
+from .events import link
+from .keyed import GENESIS, canonical, keyed, keyed_or_none
 from .known import fingerprint
 from .places import Rules, facts_of_new, place
 from .records import EventKind, Received, Source, State

@@ -13,6 +13,8 @@ from typing import Any
 from serving.bundle.errors import ConfigError
 
 _SHORTEST_SECRET = 16
+#: What the first link of a chain continues.
+GENESIS = "0" * 64
 
 
 def check_secret(secret: bytes) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -14,16 +13,15 @@ from serving.policy import Policy
 
 from . import (
     clusters,
-    events,
     exposure,
     golden,
     golden_items,
     handling,
     intake,
+    log,
     rerank,
     retention,
     scoring,
-    seals,
     search,
     second,
     training_rows,
@@ -38,6 +36,7 @@ from .places import Rules
 from .records import (
     Account,
     Agreement,
+    Anchor,
     Bulk,
     Case,
     CaseRow,
@@ -56,6 +55,7 @@ from .records import (
     Source,
     Stats,
 )
+from .seals import Sealer
 from .search import Filters
 
 P = ParamSpec("P")
@@ -83,6 +83,7 @@ class Queue:
         self.engine = engine
         chance = {"draw": draw} if draw else {}
         self.rules = Rules(policy, taxonomy, check_secret(secret), **chance)
+        self._sealer = Sealer(engine, secret)
 
     def receive(self, new: Sequence[NewCase], *, source: Source, now: datetime | None = None) -> list[Received]:
         """Store cases; they are on disk when this returns.
@@ -360,15 +361,16 @@ class Queue:
 
     def seal(self, now: datetime | None = None) -> int:
         """Number the events committed so far and chain their digests; returns how many were new."""
-        return seals.seal_all(self.engine, self.rules.secret, now or _clock())
+        return self._sealer.seal_all(now or _clock())
 
-    def verify_chain(self, case_id: str | None = None) -> ChainReport:
-        """Check the events of one case, or of all with the seals; the first that does not hold is named."""
+    def verify_chain(self, case_id: str | None = None, *, expected: Anchor | None = None) -> ChainReport:
+        """Check the events and decisions of one case, or the whole log; the first thing that does not hold is named.
+
+        Args:
+            expected: the end of the log as it was once; with all cases, the log must still hold what it held then.
+        """
         with reading(self.engine) as connection:
-            report = events.verify(connection, self.rules.secret, case_id)
-            if report.first_bad is None and case_id is None:
-                report = replace(report, first_bad=rerank.verify(connection, self.rules.secret))
-            return report
+            return log.verify(connection, self.rules.secret, case_id, expected)
 
     def add_feedback(self, new: NewFeedback, *, source: Source, now: datetime | None = None) -> Feedback:
         """Keep a better score for a text, for training; linked to the case that this key sent under the same name."""

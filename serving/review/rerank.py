@@ -16,8 +16,8 @@ from serving.priority import Standing
 
 from . import known, reporters
 from .database import reading, writing
-from .events import GENESIS, hash_of, link
-from .keyed import canonical
+from .events import hash_of, link
+from .keyed import GENESIS, canonical
 from .places import Rules, facts_of_stored, place_again
 from .records import WAITING_STATES, BadEvent, PolicyChange, State
 from .tables import StoredRow, cases, policy_changes

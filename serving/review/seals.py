@@ -7,56 +7,92 @@ nothing; and claims never wait for one head, as they would if each event were ch
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine, bindparam, func, insert, select, text, update
 
+from serving.bundle.errors import Unavailable
+
 from .database import SEAL_LOCK, is_postgresql, reading, writing
-from .keyed import keyed
+from .keyed import GENESIS, keyed
 from .records import BadEvent
 from .tables import StoredRow, events, seals
 
-_START = "0" * 64
 LARGEST_SEAL = 5_000
 
 
-def seal_all(engine: Engine, secret: bytes, now: datetime) -> int:
-    """Seal every event committed so far, ``LARGEST_SEAL`` to a transaction; returns how many were new."""
-    with reading(engine) as connection:
-        if not _unsealed(connection):
-            return 0
-    sealed = 0
-    while True:
-        with writing(engine) as connection:
-            count = seal(connection, secret, now)
-        sealed += count
-        if count < LARGEST_SEAL:
-            return sealed
+#: The end of a seal: its last position and its digest.
+_End = tuple[int, str]
+_NONE: _End = (0, GENESIS)
 
 
-def seal(connection: Connection, secret: bytes, now: datetime) -> int:
-    """Number the new events and chain their digest; returns how many."""
-    if is_postgresql(connection):
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": SEAL_LOCK})
-    new = connection.execute(
-        select(events.c.seq, events.c.hash)
-        .where(events.c.position.is_(None))
-        .order_by(events.c.seq)
-        .limit(LARGEST_SEAL)
-    ).all()
-    if not new:
-        return 0
-    last = connection.execute(select(seals).order_by(seals.c.last_position.desc()).limit(1)).first()
-    first = last.last_position + 1 if last else 1
+class Sealer:
+    """Seals for one process, which remembers where it last ended; safe to use from many threads at once.
+
+    A log that has lost what was sealed is not sealed anew: that would make what is left look like the whole.
+    """
+
+    def __init__(self, engine: Engine, secret: bytes) -> None:
+        """``secret`` keys the digests."""
+        self._engine = engine
+        self._secret = secret
+        self._seen = _NONE
+
+    def seal_all(self, now: datetime) -> int:
+        """Seal every event committed so far, ``LARGEST_SEAL`` to a transaction; returns how many were new.
+
+        Raises:
+            Unavailable: the seal where this process ended is gone, or events carry positions that no seal covers.
+        """
+        with reading(self._engine) as connection:
+            if not _unsealed(connection):
+                return 0
+        sealed = 0
+        while True:
+            with writing(self._engine) as connection:
+                count, end = self._seal(connection, now)
+            self._seen = end  # after the commit: what is not on disk was never sealed
+            sealed += count
+            if count < LARGEST_SEAL:
+                return sealed
+
+    def _seal(self, connection: Connection, now: datetime) -> tuple[int, _End]:
+        """Number the new events and chain their digest: how many, and where the seals end now."""
+        if is_postgresql(connection):
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": SEAL_LOCK})
+        last = connection.execute(select(seals).order_by(seals.c.last_position.desc()).limit(1)).first()
+        end = (last.last_position, last.digest) if last else _NONE
+        _check_nothing_lost(connection, end, self._seen)
+        new = _next(connection)
+        return len(new), _cover(connection, self._secret, end, new, now) if new else end
+
+
+def _check_nothing_lost(connection: Connection, end: _End, seen: _End) -> None:
+    covered = (connection.scalar(select(func.max(events.c.position))) or 0) <= end[0]
+    there = connection.scalar(select(seals.c.digest).where(seals.c.last_position == seen[0]))
+    if covered and seen in (_NONE, (seen[0], there)):
+        return
+    hint = "`vigie log verify` tells more; restore the database from a backup, then start the service again"
+    raise Unavailable(f"seals of the event log are gone, so no event is sealed; {hint}", code="log_altered")
+
+
+def _next(connection: Connection) -> Sequence[StoredRow]:
+    query = select(events.c.seq, events.c.hash).where(events.c.position.is_(None)).order_by(events.c.seq)
+    return connection.execute(query.limit(LARGEST_SEAL)).all()
+
+
+def _cover(connection: Connection, secret: bytes, end: _End, new: Sequence[StoredRow], now: datetime) -> _End:
+    """Number these events after ``end``, under a seal that continues it; where it ends."""
+    (before, prev_digest), first = end, end[0] + 1
     places = [{"at_seq": row.seq, "place": first + offset} for offset, row in enumerate(new)]
     connection.execute(
         update(events).where(events.c.seq == bindparam("at_seq")).values(position=bindparam("place")), places
     )
-    prev_digest = last.digest if last else _START
     digest = _digest(secret, prev_digest, first, [row.hash for row in new])
-    values = {"first_position": first, "last_position": first + len(new) - 1, "at": now}
+    values = {"first_position": first, "last_position": before + len(new), "at": now}
     connection.execute(insert(seals).values(**values, prev_digest=prev_digest, digest=digest))
-    return len(new)
+    return before + len(new), digest
 
 
 def _unsealed(connection: Connection) -> bool:
@@ -64,9 +100,9 @@ def _unsealed(connection: Connection) -> bool:
     return connection.scalar(select(events.c.seq).where(events.c.position.is_(None)).limit(1)) is not None
 
 
-def verify_seals(connection: Connection, secret: bytes) -> BadEvent | None:
+def verify(connection: Connection, secret: bytes) -> BadEvent | None:
     """The first sealed event that is gone, or was put in another's place."""
-    prev_digest, next_position = _START, 1
+    prev_digest, next_position = GENESIS, 1
     for row in connection.execute(select(seals).order_by(seals.c.last_position)).all():
         if bad := _fault(connection, secret, row, prev_digest, next_position):
             return bad

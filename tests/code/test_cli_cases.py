@@ -13,9 +13,11 @@ import pytest
 from addressee import addressee
 from program import Program, refused
 from running import rooms
+from sqlalchemy import text
 from standardwebhooks import Webhook
 
 from serving.review import Account, DecisionForm, Queue, Role
+from serving.review.database import writing
 
 ANALYST = Account("pseudo-1", "Ana", Role.ANALYST)
 REMOVED = DecisionForm(illegal=True, ground="tco.menace", action="retrait")
@@ -81,6 +83,25 @@ def test_rerank_places_open_cases_and_is_noted(vigie):
     assert re.search(r"1 open cases placed by policy [0-9a-f]{12} \(change 1\)", said)
     assert "(change 2)" in vigie.says("queue", "rerank")
     assert "sound: 1 events of 1 cases" in vigie.says("log", "verify")
+
+
+def test_an_anchor_kept_elsewhere_tells_what_was_cut_off(vigie, queue):
+    decide(queue)
+    vigie.says("queue", "rerank")
+    (anchor,) = re.findall(r"^anchor: (\S+)$", vigie.says("log", "verify"), re.MULTILINE)
+    assert "sound" in vigie.says("log", "verify", "--expect", anchor)
+    with writing(queue.engine) as connection:
+        connection.execute(text("DELETE FROM policy_changes"))
+    assert "sound" in vigie.says("log", "verify")
+    refused(vigie("log", "verify", "--expect", anchor), "policy change 1: the anchor knows 1 policy changes")
+    refused(vigie("log", "verify", "--expect", "3"), "expected what `vigie log verify` printed")
+
+
+def test_an_altered_decision_is_located(vigie, queue):
+    case_id = decide(queue)
+    with writing(queue.engine) as connection:
+        connection.execute(text("UPDATE decisions SET illegal = 0, ground = NULL, action = 'maintien'"))
+    refused(vigie("log", "verify"), f"of case {case_id}: row 1 of table decisions says otherwise")
 
 
 def test_the_database_is_made_and_brought_up_to_date(vigie):

@@ -8,10 +8,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
+from serving.bundle import Unavailable
 from serving.review import DecisionForm, KeyKind, NewCase, Queue, Source
 from serving.review.database import writing
 
 PLATFORM = Source("clef", KeyKind.PLATFORM)
+SECRET = b"a secret for tests, 32 bytes long"
 
 
 @pytest.fixture
@@ -173,6 +175,38 @@ class TestSeals:
         queue.seal()
         run(engine, change)
         assert said in queue.verify_chain().first_bad.reason
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            ["DELETE FROM seals"],
+            ["DELETE FROM seals", "UPDATE events SET position = NULL"],
+            ["UPDATE seals SET digest = prev_digest"],
+        ],
+    )
+    def test_a_process_seals_nothing_over_a_log_that_lost_its_seals(self, queue, engine, worked, change):
+        queue.seal()
+        for statement in change:
+            run(engine, statement)
+        queue.receive([NewCase(external_id="d", text="x")], source=PLATFORM)
+        with pytest.raises(Unavailable, match="vigie log verify"):
+            queue.seal()
+        with pytest.raises(Unavailable, match="vigie log verify"):
+            queue.changed_since()
+
+    def test_another_process_refuses_positions_that_no_seal_covers(self, queue, engine, worked, policy, taxonomy):
+        queue.seal()
+        run(engine, "DELETE FROM seals")
+        queue.receive([NewCase(external_id="d", text="x")], source=PLATFORM)
+        with pytest.raises(Unavailable, match="vigie log verify"):
+            Queue(engine, policy, taxonomy, SECRET).seal()
+
+    def test_processes_seal_in_turn(self, queue, engine, worked, policy, taxonomy):
+        other = Queue(engine, policy, taxonomy, SECRET)
+        for place, each in enumerate((queue, other, queue, other)):
+            queue.receive([NewCase(external_id=f"d{place}", text="x")], source=PLATFORM)
+            assert each.seal() > 0
+        assert queue.verify_chain().first_bad is None
 
     def test_a_whole_case_that_vanishes_shows(self, queue, engine, worked):
         queue.seal()

@@ -14,7 +14,18 @@ from .cases import (
     StoredPost,
     no_case,
 )
-from .figures import Agreement, Anchor, BadEvent, ChainReport, Exposure, ExposureReport, GoldenReport, Pace, PolicyChange, Stats
+from .figures import (
+    Agreement,
+    Anchor,
+    BadEvent,
+    ChainReport,
+    Exposure,
+    ExposureReport,
+    GoldenReport,
+    Pace,
+    PolicyChange,
+    Stats,
+)
 from .people import Account, Challenge, Display, Key, OpenSession, Quota, Session, Source
 from .words import (
     COMPLAINT,

@@ -106,10 +106,36 @@ class BadEvent:
 
 
 @dataclass(frozen=True)
+class Anchor:
+    """The end of the log at a moment; kept elsewhere, it shows later whether the log still holds all that it held then.
+
+    Attributes:
+        position, digest: of the last seal; 0 and zeros before the first.
+        change, change_hash: number and hash of the last policy change; likewise.
+    """
+
+    position: int
+    digest: str
+    change: int
+    change_hash: str
+
+    def __str__(self) -> str:
+        """One word to copy; ``parse_anchor`` reads it."""
+        return f"{self.position}.{self.digest}.{self.change}.{self.change_hash}"
+
+
+@dataclass(frozen=True)
 class ChainReport:
-    """What a verification of the events found; ``first_bad`` is None when every chain holds."""
+    """What a verification of the log found.
+
+    Attributes:
+        unsealed: events that no seal covers yet, and so no anchor.
+        first_bad: None when every chain holds.
+        anchor: the end of the log now, to be kept elsewhere.
+    """
 
     cases: int
     events: int
     unsealed: int
     first_bad: BadEvent | None
+    anchor: Anchor

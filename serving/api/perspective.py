@@ -22,6 +22,7 @@ from serving.bundle import InputError, Verdict
 from serving.bundle.config import Few, Named
 from serving.facades import Attribute, Perspective
 from serving.review import Key, NewFeedback, Queue
+from serving.review.bodies import Storable
 
 from .auth import caller_of, submitter
 from .dialects import google_error
@@ -40,7 +41,7 @@ _TEXT_TYPES = (None, "TEXT_TYPE_UNSPECIFIED", "PLAIN_TEXT")
 _SENTENCE = re.compile(r"\S.*?(?:[.!?…]+[\"'»”’)\]]*(?=\s|$)|(?=\n)|$)", re.DOTALL)
 
 #: An attribute, with its version.
-Name = Annotated[str, Field(max_length=200)]
+Name = Annotated[Storable, Field(max_length=200)]
 
 Unit = Annotated[float, Field(ge=0, le=1)]
 
@@ -70,7 +71,7 @@ class TextEntry(_Message):
     """A text with its type; any JSON string, as everywhere in Vigie."""
 
     text: InstanceOf[str] | None = None
-    type: str | None = None
+    type: Storable | None = None
 
 
 class Context(_Message):
@@ -83,7 +84,7 @@ class Context(_Message):
 class AttributeParameters(_Message):
     """What is asked of one attribute."""
 
-    score_type: str | None = None
+    score_type: Storable | None = None
     score_threshold: Unit | None = None
 
 
@@ -91,7 +92,7 @@ class Score(_Message):
     """A score; an absent value is 0, as the protocol has it."""
 
     value: Unit = 0.0
-    type: str | None = None
+    type: Storable | None = None
 
 
 class SpanScore(_Message):
@@ -112,10 +113,10 @@ class AttributeScores(_Message):
 class _Comment(_Message):
     comment: TextEntry | None = None
     context: Context | None = None
-    languages: Few[Annotated[str, Field(max_length=35)]] | None = None
-    client_token: str | None = None
-    session_id: str | None = None
-    community_id: Annotated[str, Field(max_length=200)] | None = None
+    languages: Few[Annotated[Storable, Field(max_length=35)]] | None = None
+    client_token: Storable | None = None
+    session_id: Storable | None = None
+    community_id: Annotated[Storable, Field(max_length=200)] | None = None
 
 
 class AnalyzeCommentRequest(_Comment):

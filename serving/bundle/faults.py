@@ -102,7 +102,7 @@ def _untold(count: int) -> tuple[Culprit, ...]:
 
 
 def _culprit(found: Any, at: tuple[str | int, ...], known: tuple[str, ...]) -> Culprit:
-    path = (*at, *(step if isinstance(step, int) else _shown_name(step) for step in found["loc"] if step != "body"))
+    path = (*at, *(step if isinstance(step, int) else _shown_name(step) for step in _steps(found["loc"])))
     name, pointer = _spoken(path), pointer_to(path)
     if found["type"] == "extra_forbidden":
         return Culprit(f"unknown field {name!r}{nearest(name, known)}; remove it", "unknown_field", pointer)
@@ -111,6 +111,12 @@ def _culprit(found: Any, at: tuple[str | int, ...], known: tuple[str, ...]) -> C
     if expected := _EXPECTED.get(found["type"]):
         return Culprit(f"{name}: expected {expected}, got {kind_of(found['input'])}", "wrong_type", pointer)
     return Culprit(f"{name}: {_unfit(found)}", "invalid_value", pointer)
+
+
+def _steps(loc: Sequence[str | int]) -> Sequence[str | int]:
+    """A path as people read it: without FastAPI's name for the body, and pydantic's for a name at fault."""
+    inner = [step for step in loc if step != "body"]
+    return inner[:-1] if inner[-1:] == ["[key]"] else inner
 
 
 def _unfit(found: Any) -> str:

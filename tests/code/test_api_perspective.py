@@ -240,6 +240,29 @@ def test_a_field_that_cannot_be_used_is_named(client, change, field):
     assert error["details"][0]["fieldViolations"][0]["field"] == field
 
 
+#: What no UTF-8 can carry, and what stands in its place where a name is pointed to.
+LONE, REPLACED = "\ud800", "\ufffd" * 3
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"requestedAttributes": {LONE: {}}}, f"requestedAttributes.{REPLACED}"),
+        ({"requestedAttributes": {f"{SCORED}@{LONE}": {}}}, f"requestedAttributes.{SCORED}@{REPLACED}"),
+        ({"requestedAttributes": {SCORED: {"scoreType": LONE}}}, f"requestedAttributes.{SCORED}.scoreType"),
+        ({"clientToken": LONE}, "clientToken"),
+        ({"languages": [LONE]}, "languages.0"),
+        ({"comment": {"text": "a", "type": LONE}}, "comment.type"),
+        ({"communityId": LONE}, "communityId"),
+    ],
+)
+def test_a_lone_surrogate_outside_the_text_is_refused(client, change, field):
+    body = {"comment": {"text": "a"}, "requestedAttributes": {SCORED: {}}} | change
+    answer = client.post("/v1alpha1/comments:analyze", content=json.dumps(body))
+    assert answer.status_code == 400
+    assert answer.json()["error"]["details"][0]["fieldViolations"][0]["field"] == field
+
+
 class TestKeys:
     def test_a_wrong_key_is_told_as_google_does(self, address, public):
         wrong = discovery.build_from_document(json.dumps(discovery_document(f"{address}/")), developerKey="faux")
@@ -321,6 +344,10 @@ class TestSuggest:
             {"attributeScores": {"FLIRTATION": {"summaryScore": {"value": 1}}}},
             {"attributeScores": {SCORED: {"summaryScore": {"value": 1.5}}}},
             {"attributeScores": {SCORED: {"spanScores": [{"begin": 0, "end": 2, "score": {"value": 1}}]}}},
+            {"attributeScores": {f"{SCORED}@{LONE}": {"summaryScore": {"value": 1}}}},
+            {"attributeScores": {SCORED: {"summaryScore": {"value": 1, "type": LONE}}}},
+            {"clientToken": LONE},
+            {"comment": {"text": LONE}},
             {"comment": {"text": ""}},
             {"comment": {"text": "a\u0000"}},
             {"languages": ["en"]},
@@ -329,7 +356,7 @@ class TestSuggest:
     def test_what_cannot_be_learnt_from_is_refused_and_not_kept(self, client, house, change):
         before = len(house.queue.feedback())
         body = {"comment": {"text": "a"}, "attributeScores": {SCORED: {"summaryScore": {"value": 1}}}} | change
-        answer = client.post("/v1alpha1/comments:suggestscore", json=body)
+        answer = client.post("/v1alpha1/comments:suggestscore", content=json.dumps(body))
         assert (answer.status_code, answer.json()["error"]["status"]) == (400, "INVALID_ARGUMENT")
         assert len(house.queue.feedback()) == before
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -24,6 +24,7 @@ class Sample(BaseModel):
     name: str = Field("a", min_length=1, max_length=3)
     thread: list[Thread] = Field([], max_length=1)
     kind: Literal["tco", "lcen"] = "tco"
+    asked: dict[Annotated[str, Field(max_length=3)], int] = {}
 
     @field_validator("text")
     @classmethod
@@ -76,6 +77,12 @@ def test_a_mistyped_name_comes_before_the_field_that_it_leaves_out():
 def test_a_value_that_will_not_do_is_told_its_bound(change, said):
     (found,) = culprits({"text": "a"} | change)
     assert (found.detail, found.code) == (said, "invalid_value")
+
+
+def test_a_name_at_fault_is_pointed_to_itself():
+    (found,) = culprits({"text": "a", "asked": {"abcd": 1}})
+    assert found.pointer == "/asked/abcd"
+    assert found.detail == "abcd: expected at most 3 characters, got a string of 4 characters"
 
 
 def test_a_missing_field_is_named():

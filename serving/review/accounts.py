@@ -150,8 +150,10 @@ class Accounts:
 
         Raises:
             Forbidden: ``old`` is not the password, or the account is locked.
-            InputError: ``new`` is too short.
+            InputError: ``new`` is too short, or is ``old``: a one-time password would serve for ever.
         """
+        if new == old:
+            raise InputError("the new password is the old one; choose another", code="same_password", pointer="/new")
         hashed = self._hashed(new)
         with reading(self.engine) as connection:
             row = connection.execute(select(people).where(people.c.id == account_id)).first()

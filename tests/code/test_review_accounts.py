@@ -116,6 +116,12 @@ class TestPeople:
         with pytest.raises(InputError, match="expected 12"):
             accounts.change_password(ana.id, PASSWORD, "court")
 
+    def test_a_new_password_is_another_one(self, accounts):
+        account, once = accounts.create_user("bruno", Role.SENIOR)
+        with pytest.raises(InputError, match="choose another"):
+            accounts.change_password(account.id, once, once)
+        assert accounts.sign_in("bruno", once).account.must_change_password
+
     def test_wrong_words_are_named(self, accounts, ana):
         with pytest.raises(Conflict, match="'ana'"):
             accounts.create_user("ana", "analyst")

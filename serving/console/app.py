@@ -59,6 +59,7 @@ def create_console(desk: Desk) -> Starlette:
             Route("/dossiers/{case_id}/reveler", settled(reading.reveal), methods=["POST"]),
             Route("/dossiers/{case_id}/decision", settled(moves.decide), methods=["POST"]),
             Route("/dossiers/{case_id}/annuler", settled(moves.undo), methods=["POST"]),
+            Route("/dossiers/{case_id}/contester", settled(moves.appeal), methods=["POST"]),
             Route("/dossiers/{case_id}/remettre", settled(moves.release), methods=["POST"]),
             Route("/dossiers/{case_id}/transmettre", settled(moves.escalate), methods=["POST"]),
             Route("/dossiers/{case_id}/passer", settled(moves.skip), methods=["POST"]),

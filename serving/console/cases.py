@@ -31,13 +31,14 @@ DONE = {
     "passe": "Dossier passé : il ne vous sera plus proposé.",
     "confie": "Dossier confié.",
     "note": "Note ajoutée.",
+    "conteste": "Réclamation ouverte : quelqu’un d’autre relira ce dossier.",
     "garde": "Dossier gardé comme référence.",
     "retire": "Dossier de référence retiré, et son texte effacé.",
     "vide": "Aucun dossier n’attend : la file est vide.",
     "mot-de-passe": "Mot de passe changé.",
 }
 
-_FIELDS = ("qualification", "fondement", "note")
+_FIELDS = ("qualification", "fondement", "note", "motif")
 
 
 class CasePages:

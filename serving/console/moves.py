@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from serving.api.auth import caller_of, person
-from serving.api.schemas import parse
+from serving.api.schemas import Remark, parse
 from serving.api.threads import in_thread
 from serving.bundle.errors import InputError, VigieError
 from serving.review import READERS, Bulk, DecisionForm, Role
@@ -64,6 +64,16 @@ class MovePages:
         if others:
             return RedirectResponse(f"{HOME}?annules={1 + len(others) - len(refused)}&restes={len(refused)}", 303)
         return RedirectResponse(f"{HOME}dossiers/{_id(request)}?fait=annule", 303)
+
+    async def appeal(self, request: Request) -> Response:
+        """Open a complaint against the decision, on the grounds written."""
+        form = await self.desk.form(request)
+        account = person(caller_of(request), READERS)
+        try:
+            await in_thread(self.desk.queue.appeal, _id(request), account, _grounds(form))
+        except VigieError as error:
+            return await self._refused(request, error, form)
+        return RedirectResponse(f"{HOME}dossiers/{_id(request)}?fait=conteste", 303)
 
     async def release(self, request: Request) -> Response:
         """Give the case back to the queue."""
@@ -176,6 +186,17 @@ def decision_of(form: FormData) -> DecisionForm:
             "note": field(form, "note"),
         },
     )
+
+
+def _grounds(form: FormData) -> str:
+    """The grounds of a complaint.
+
+    Raises:
+        InputError: none are given, or they are too long.
+    """
+    if not field(form, "motif").strip():
+        raise InputError("motif: expected the grounds of the complaint", code="missing_grounds", pointer="/motif")
+    return parse(Remark, {"note": field(form, "motif")}).note
 
 
 def _id(request: Request) -> str:

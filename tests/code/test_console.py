@@ -12,6 +12,8 @@ from serving.api.auth import COOKIE
 from serving.review import Role, State
 
 HOSTILE = """<script>window.pris=1</script><img src=x onerror="window.pris=1">{{ 7*7 }}\u202e menace"""
+NEAR = "une menace confidentielle contre le lycée de la ville, écrite un soir de pluie par quelqu’un"
+DECISION = {"qualification": "cp.terrorisme", "suite": "transmission_pharos"}
 
 
 def test_signing_in_opens_a_session_whose_cookie_scripts_and_other_sites_never_get(house):
@@ -84,6 +86,7 @@ def test_a_one_time_password_leads_to_the_page_that_changes_it_and_only_there(ho
 
     assert "diffèrent" in change("a" * 20, "b" * 20).text
     assert "trop court" in change("court", "court").text
+    assert "celui d’avant" in change(once, once).text
     assert "n’est pas le bon" in change("a" * 20, "a" * 20, "faux").text
     assert change("a" * 20, "a" * 20).headers["location"] == "/console/?fait=mot-de-passe"
     assert client.get("/console/").status_code == 200
@@ -97,7 +100,7 @@ def test_signing_out_ends_the_session_on_the_server(house):
     assert house.accounts.session(token) is None
 
 
-MOVES = ("reveler", "decision", "annuler", "remettre", "transmettre", "bail")
+MOVES = ("reveler", "decision", "annuler", "contester", "remettre", "transmettre", "bail")
 POSTS = ["suivant", "deconnexion", "mot-de-passe", *(f"dossiers/x/{move}" for move in MOVES)]
 
 
@@ -308,6 +311,27 @@ def test_a_decision_can_be_taken_back_for_a_minute_by_the_one_who_took_it(house)
     assert "ne peut plus être annulée" in refused.text
 
 
+def test_a_decision_is_contested_with_its_grounds_and_read_again_by_somebody_else(house):
+    client, csrf, path = take(house)
+    assert "Réclamation" not in client.get(path).text
+    post(client, csrf, f"{path}/decision", **DECISION)
+    blank = post(client, csrf, f"{path}/contester", motif=" ")
+    assert blank.status_code == 422
+    assert "Écrivez le motif" in blank.text
+    form = form_of(client.get(path).text, f"{path}/contester")
+    answer = client.post(form["action"], data={**form["fields"], "motif": "il cite quelqu’un"})
+    assert answer.headers["location"] == f"{path}?fait=conteste"
+    assert "Réclamation ouverte" in client.get(answer.headers["location"]).text
+    assert house.queue.get(path.rpartition("/")[2]).state is State.APPEALED
+    assert post(client, csrf, "/console/suivant").headers["location"] == "/console/?fait=vide"
+    colleague, theirs = house.browser()
+    assert post(colleague, theirs, "/console/suivant").headers["location"] == path
+    assert "il cite quelqu’un" in colleague.get(path).text
+    again = post(client, csrf, f"{path}/contester", motif="encore")
+    assert again.status_code == 409
+    assert "a changé entre-temps" in again.text
+
+
 def test_a_ground_of_the_whole_list_can_be_chosen(house):
     client, csrf, path = take(house)
     form = {"qualification": "autre", "fondement": "cp.menace", "suite": "notification_hebergeur"}
@@ -403,10 +427,6 @@ def test_near_texts_are_proposed_their_words_on_demand_and_decided_together_exce
     assert "1\u00a0dossier a été mis de côté" in page
     assert house.queue.get(ids[1]).decisions[0].ground == "cp.terrorisme"
     assert house.queue.get(ids[2]).decisions == ()
-
-
-NEAR = "une menace confidentielle contre le lycée de la ville, écrite un soir de pluie par quelqu’un"
-DECISION = {"qualification": "cp.terrorisme", "suite": "transmission_pharos"}
 
 
 def decided_together(house):

@@ -45,6 +45,7 @@ WHO = {
     "POST /dossiers/{case_id}/reveler": Entry(READERS, 200, "waiting", {"partie": "texte"}),
     "POST /dossiers/{case_id}/decision": Entry(READERS, 303, "held", DECISION),
     "POST /dossiers/{case_id}/annuler": Entry(READERS, 303, "decided"),
+    "POST /dossiers/{case_id}/contester": Entry(READERS, 303, "decided", {"motif": "citation d’un tiers"}),
     "POST /dossiers/{case_id}/remettre": Entry(READERS, 303, "held"),
     "POST /dossiers/{case_id}/transmettre": Entry(READERS, 303, "held"),
     "POST /dossiers/{case_id}/passer": Entry(READERS, 303, "held", {"raison": "topic"}),

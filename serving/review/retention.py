@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
@@ -39,7 +40,7 @@ def _expired(connection: Connection, rules: Rules, now: datetime) -> list[tuple[
     return [(case_id, why) for why, query in found.items() for case_id in connection.scalars(query)]
 
 
-def _unreviewed(limit: datetime) -> Select[tuple[str]]:
+def _unreviewed(limit: datetime) -> Select[Any]:
     """Cases nobody has decided. An appeal or second review has been read: it is not among them."""
     unread = cases.c.state.in_([State.RECEIVED.value, State.SCORED.value])
     # A copy of a golden item waits for nobody, and goes all the same; the item stays.
@@ -48,7 +49,7 @@ def _unreviewed(limit: datetime) -> Select[tuple[str]]:
     return query.order_by(cases.c.created_at).limit(_BATCH)
 
 
-def _decided(which: ColumnElement[bool], limit: datetime) -> Select[tuple[str]]:
+def _decided(which: ColumnElement[bool], limit: datetime) -> Select[Any]:
     """Cases whose last decision is one of these and older than ``limit``."""
     newer = decisions.alias()
     superseded = select(newer.c.id).where(newer.c.case_id == decisions.c.case_id, newer.c.id > decisions.c.id).exists()

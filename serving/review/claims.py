@@ -45,16 +45,14 @@ def claim(connection: Connection, rules: Rules, analyst: Account, now: datetime)
         _return_lapsed(connection, rules, now)
     wishes = exposure.wishes_of(rules, today, now)
     for found in _candidates(connection, rules, analyst, wishes, now):
-        return _hand_out(connection, rules, analyst, today, found, now)
+        exposure.note_claim(connection, rules, analyst.id, today, bool(found[1].grave), now)
+        return _hand_out(connection, rules, analyst, found, now)
     return None
 
 
-def _hand_out(
-    connection: Connection, rules: Rules, analyst: Account, today: StoredRow, found: Found, now: datetime
-) -> StoredRow:
+def _hand_out(connection: Connection, rules: Rules, analyst: Account, found: Found, now: datetime) -> StoredRow:
     through, case, probability = found
     until = now + rules.policy.claims.lease
-    exposure.note_claim(connection, rules, analyst.id, today, bool(case.grave), now)
     return transitions.claim(
         connection, rules.secret, case, analyst.id, now, until=until, through=through, probability=probability
     )
@@ -66,17 +64,29 @@ def claim_named(connection: Connection, rules: Rules, analyst: Account, case_id:
     Raises:
         Conflict: it does not wait, or not for this analyst.
     """
-    case = transitions.lock(connection, case_id)
-    ours = select(cases.c.id).where(cases.c.id == case_id, open_to(analyst.role in SENIORS))
-    if not case.waiting or connection.execute(ours, {"analyst": analyst.id}).first() is None:
-        why = f"it is {case.state}, or you have had a part in it"
-        raise Conflict(f"case {case_id} does not wait for you: {why}; claim the next one", code="not_open_to_you")
+    case = _lock_open(connection, analyst, case_id)
     urgent = case.vital or (case.due_at is not None and case.due_at <= now + rules.policy.claims.due_margin)
     today = exposure.today_of(connection, analyst.id)
     if case.grave and not urgent and exposure.wishes_of(rules, today, now).mild_only:
         detail = f"case {case_id} is grave, and you have read enough of those today; leave it to others"
         raise Conflict(detail, code="enough_today")
-    return _hand_out(connection, rules, analyst, today, ("named", case, None), now)
+    exposure.note_claim(connection, rules, analyst.id, today, bool(case.grave), now)
+    return _hand_out(connection, rules, analyst, ("named", case, None), now)
+
+
+def claim_unread(connection: Connection, rules: Rules, analyst: Account, case_id: str, now: datetime) -> StoredRow:
+    """``claim_named`` of a case decided with another whose text stands for its own: no reading to count or limit."""
+    case = _lock_open(connection, analyst, case_id)
+    return _hand_out(connection, rules, analyst, ("named", case, None), now)
+
+
+def _lock_open(connection: Connection, analyst: Account, case_id: str) -> StoredRow:
+    case = transitions.lock(connection, case_id)
+    ours = select(cases.c.id).where(cases.c.id == case_id, open_to(analyst.role in SENIORS))
+    if not case.waiting or connection.execute(ours, {"analyst": analyst.id}).first() is None:
+        why = f"it is {case.state}, or you have had a part in it"
+        raise Conflict(f"case {case_id} does not wait for you: {why}; claim the next one", code="not_open_to_you")
+    return case
 
 
 def check_part(connection: Connection, case: StoredRow, person: Account) -> None:

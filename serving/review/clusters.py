@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine, select
 
 from serving.bundle.errors import Conflict, InputError, NotFound
 
-from . import handling
+from . import claims, handling
 from .bodies import DecisionForm
 from .database import reading, writing
 from .known import candidates, nearness, similarity
@@ -17,6 +17,8 @@ from .places import Rules
 from .records import Account, Bulk, Likeness, State, no_case
 from .tables import StoredRow, cases
 from .views import held_by, row_of
+
+_Claim = Callable[[Connection, Rules, Account, str, datetime], StoredRow]
 
 
 def near_duplicates(connection: Connection, rules: Rules, case_id: str, limit: int) -> list[Likeness]:
@@ -47,14 +49,14 @@ def decide_many(
     if not ids:
         raise InputError("ids: expected at least one case", code="invalid_value", pointer="/ids")
     model, *others = dict.fromkeys(ids)
-    _decide_alike(engine, rules, model, analyst, form, now)
+    _decide_alike(engine, rules, model, analyst, form, now, claims.claim_named)
     decided, peeled = [model], {}
     for case_id in others:
         try:
             with reading(engine) as connection:
                 why = _why_apart(connection, rules, model, case_id)
             if why is None:
-                _decide_alike(engine, rules, case_id, analyst, form, now)
+                _decide_alike(engine, rules, case_id, analyst, form, now, claims.claim_unread)
                 decided.append(case_id)
             else:
                 peeled[case_id] = why
@@ -64,12 +66,12 @@ def decide_many(
 
 
 def _decide_alike(
-    engine: Engine, rules: Rules, case_id: str, analyst: Account, form: DecisionForm, now: datetime
+    engine: Engine, rules: Rules, case_id: str, analyst: Account, form: DecisionForm, now: datetime, claim: _Claim
 ) -> None:
     """Claim, unless it is held already, and decide: both or neither."""
     with writing(engine) as connection:
         if case_id not in {row.id for row in held_by(connection, analyst.id)}:
-            handling.claim_named(connection, rules, case_id, analyst, now)
+            claim(connection, rules, analyst, case_id, now)
         handling.decide(connection, rules, case_id, analyst, form, now)
 
 

@@ -85,6 +85,25 @@ class TestLimits:
         assert not limited.pace(ana, now=noon + timedelta(days=1)).full
         assert limited.claim_case(ids["grave 3"], ana, now=noon + timedelta(days=1)).row.grave
 
+    def test_those_decided_with_another_are_not_read_so_neither_counted_nor_limited(self, queue, fill, ana, noon):
+        same = "grave menace écrite un soir contre le lycée de la ville et contre ceux qui y vont"
+        near = [same, f"{same} vraiment", f"{same} franchement", f"{same} !"]
+        ids = fill(*near, "grave 1")
+        limited = with_limits(queue, grave_per_day=2)
+        case = limited.claim_case(ids[same], ana, now=noon)
+        others = [likeness.row.id for likeness in limited.cluster(case.id)]
+        bulk = limited.decide_many([case.id, *others], ana, LEGAL, now=noon)
+        assert (len(bulk.decided), bulk.peeled) == (4, {})
+        assert limited.pace(ana, now=noon).grave_today == 1
+        assert handed(limited, ana, 2, noon) == ["grave 1", None]
+
+    def test_the_first_of_several_is_read_and_limited(self, queue, fill, ana, noon):
+        ids = fill("grave 1", "grave 2")
+        limited = with_limits(queue, grave_per_day=1)
+        assert limited.decide_many([ids["grave 1"]], ana, LEGAL, now=noon).decided == (ids["grave 1"],)
+        with pytest.raises(Conflict, match="enough"):
+            limited.decide_many([ids["grave 2"]], ana, LEGAL, now=noon)
+
     def test_life_and_deadlines_are_not_limited(self, queue, fill, ana, noon):
         limited = with_limits(queue, grave_per_day=1)
         fill("grave 1")

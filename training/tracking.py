@@ -170,17 +170,17 @@ def file_audit(folder: Path, bundle: str, figures: Mapping[str, float], paramete
     return run.run_id
 
 
-def fetch_audit(bundle: str, folder: Path) -> Path | None:
-    """The newest `audit.json` filed for `bundle`, brought into `folder`; None when it was never audited."""
+def fetch_audits(bundle: str, folder: Path) -> Iterator[Path]:
+    """Every `audit.json` filed for `bundle`, the newest first, each brought under `folder` when it is asked for."""
     client = open_store()
     experiment = client.get_experiment_by_name(AUDITS)
     if experiment is None:
-        return None
+        return
     finished = f"tags.{_AUDITED} = '{bundle}' and attributes.status = 'FINISHED'"
-    found = client.search_runs([experiment.experiment_id], finished, order_by=["start_time DESC"], max_results=1)
-    if not found:
-        return None
-    return Path(client.download_artifacts(found[0].info.run_id, "audit/audit.json", str(folder)))
+    for run in client.search_runs([experiment.experiment_id], finished, order_by=["start_time DESC"]):
+        place = folder / run.info.run_id
+        place.mkdir()
+        yield Path(client.download_artifacts(run.info.run_id, "audit/audit.json", str(place)))
 
 
 @dataclass(frozen=True)

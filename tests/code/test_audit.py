@@ -16,17 +16,19 @@ from serving.bundle import Conflict, InputError, check_bundle, open_bundle
 from serving.settings import Settings
 from training.audit import run as audit_run
 from training.audit.audit import Materials, audit_bundle
-from training.audit.config import Bound, load_audit_config
+from training.audit.config import AuditConfig, Bound, load_audit_config
+from training.audit.filed import Filed
 from training.audit.gate import check_gate, outcomes
 from training.audit.groups.mentions import Mentions
-from training.audit.pages.page import render
-from training.audit.records import read_audit
+from training.audit.pages.page import render, write_report
+from training.audit.records import Audit, Request, read_audit
 from training.audit.rows import Columns, own_rows, read_rows
 from training.audit.run import Asked, gate_of
 from training.audit.variants.sets import variant_sets
 from training.data.cases import load_cases
 from training.data.lexicon import load_lexicon
-from training.tracking import fetch_audit, promote, tracked
+from training.evaluation.records import write_json
+from training.tracking import fetch_audits, file_audit, promote, tracked
 
 #: A word of the test rows that must never reach a report unasked.
 SECRET = "zanzibarique"
@@ -138,7 +140,7 @@ def test_texts_are_shown_when_asked_and_then_not_filed(audited, tiny_bundle, set
     monkeypatch.setattr(audit_run, "audit_bundle", lambda *_, show_text, **__: shown if show_text else audit)
     audit_run.audit(tiny_bundle, settings, Asked(tmp_path / "shown", data=csv, columns=COLUMNS, show_text=True))
     assert SECRET in (tmp_path / "shown" / "audit.json").read_text(encoding="utf-8")
-    assert SECRET not in fetch_audit(audit.bundle, tmp_path).read_text(encoding="utf-8")
+    assert SECRET not in next(fetch_audits(audit.bundle, tmp_path)).read_text(encoding="utf-8")
 
 
 def test_our_own_test_rows_give_groups_registers_and_sources(tiny_bundle, settings, root):
@@ -220,17 +222,50 @@ def test_the_gate_judges_values_intervals_and_absences(audited):
         bound("x", at_most=1, at_least=0)
 
 
+def on_own_rows(audit: Audit, config: AuditConfig) -> Audit:
+    """``audit`` as if it were of the recipe's own rows, measured as the configuration says."""
+    section = config.audit
+    alike = {"replicates": section.replicates, "seed": section.seed, "level": section.level}
+    return audit.model_copy(
+        update=alike | {"data_sha256": "", "least_units": section.least_units, "request": Request()}
+    )
+
+
 def test_a_broken_gate_or_no_audit_refuses_promotion(audited, tiny_bundle, settings, tmp_path):
-    audit, *_ = audited
     config = load_audit_config(settings.configs / "audit.toml")
+    audit = on_own_rows(audited[0], config)
+    filed = Filed(audit, ())
     broken = config.model_copy(update={"bounds": (bound("gap.ville.haine.probable.tpr", at_most=0.01),)})
     with pytest.raises(Conflict, match=r"gap\.ville\.haine"):
-        check_gate(audit, audit.bundle, broken)
-    check_gate(audit, audit.bundle, config.model_copy(update={"bounds": (bound("gap.ville.*.fpr", at_most=1.0),)}))
+        check_gate(filed, audit.bundle, broken)
+    check_gate(filed, audit.bundle, config.model_copy(update={"bounds": (bound("gap.ville.*.fpr", at_most=1.0),)}))
     with pytest.raises(Conflict, match="has no audit"):
-        check_gate(None, audit.bundle, config)
+        check_gate(Filed(None, ()), audit.bundle, config)
     with pytest.raises(Conflict, match="the audit is of bundle"):
-        check_gate(audit, "sha256:" + "1" * 64, config)
+        check_gate(filed, "sha256:" + "1" * 64, config)
+
+
+def test_a_toy_audit_neither_lifts_nor_breaks_the_gate(audited, settings):
+    config = load_audit_config(settings.configs / "audit.toml").model_copy(
+        update={"bounds": (bound("gap.ville.*.fpr", at_most=1.0),)}
+    )
+    fit = on_own_rows(audited[0], config)
+    check_gate(Filed(fit, ()), fit.bundle, config)
+    for change, said in (
+        ({"data_sha256": "1" * 64, "data": "jouet.csv"}, "an audit of jouet.csv, not of the recipe's own test rows"),
+        ({"request": Request(recipe="autre.toml", any_recipe=True)}, "another recipe, autre.toml"),
+        ({"replicates": 20}, "replicates 20, not the 1000"),
+        ({"seed": 7}, "seed 7, not the 0"),
+        ({"level": "possible"}, "level possible, not the probable"),
+    ):
+        with pytest.raises(Conflict, match=said):
+            check_gate(Filed(fit.model_copy(update=change), ()), fit.bundle, config)
+
+
+def test_a_suite_may_not_take_the_name_of_another(tiny_bundle, settings, tmp_path):
+    for suites in ((Path("vigie.csv"),), (Path("a/x.csv"), Path("b/x.csv"))):
+        with pytest.raises(InputError, match="is there already; rename the file"):
+            audit_run.audit(tiny_bundle, settings, Asked(tmp_path, suites=suites))
 
 
 def test_promotion_asks_the_filed_audit(audited, tiny_bundle, settings, place, tmp_path):
@@ -247,11 +282,20 @@ def test_promotion_asks_the_filed_audit(audited, tiny_bundle, settings, place, t
         other = run.register("other", check_bundle(make_tiny_bundle(tmp_path / "other", name="other")))
     asked = SimpleNamespace(configs=configs)
     (configs / "audit.toml").write_text(text + line.format(0.01), encoding="utf-8")
+    with pytest.raises(Conflict, match=r"passed over: an audit of rows\.csv"):
+        promote("gated", version, gate_of(asked))
+    fit = on_own_rows(audited[0], load_audit_config(configs / "audit.toml"))
+    file = write_json(fit, tmp_path / "own/audit.json")
+    write_report(fit, (), tmp_path / "own/audit.html")
+    file_audit(file.parent, fit.bundle, {}, {})
+    file_audit(place / "audit", fit.bundle, {}, {})  # of a file, newer: passed over
     with pytest.raises(Conflict, match="the release gate is broken"):
         promote("gated", version, gate_of(asked))
     (configs / "audit.toml").write_text(text + line.format(0.99), encoding="utf-8")
     assert promote("gated", version, gate_of(asked)) == version
-    assert promote("gated", version, gate_of(asked, place / "audit" / "audit.json")) == version
+    assert promote("gated", version, gate_of(asked, file)) == version
+    with pytest.raises(Conflict, match="given: an audit of rows"):
+        promote("gated", version, gate_of(asked, place / "audit" / "audit.json"))
     with pytest.raises(Conflict, match="has no audit"):
         promote("other", other, gate_of(asked))
 

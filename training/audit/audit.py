@@ -40,7 +40,7 @@ from .groups.subgroups import audit_column
 from .groups.varieties import Varieties
 from .queue.figures import audit_queue
 from .queue.rows import QueueFile
-from .records import Audit, Counterfactual, Functional, Table
+from .records import Audit, Counterfactual, Functional, Request, Table
 from .rows import SOURCE, AuditRows, crossed, sampled
 from .shift import source_shifts
 from .variants.sets import variant_sets
@@ -48,6 +48,8 @@ from .variants.shifts import judge_variants
 
 log = logging.getLogger(__name__)
 
+#: An audit of the recipe's own rows, with no option.
+_PLAIN = Request()
 #: Texts in, scores (n,) of each label out.
 Ask = Callable[[Sequence[str]], Mapping[str, Scored]]
 
@@ -77,6 +79,7 @@ def audit_bundle(
     section: AuditSection,
     materials: Materials,
     *,
+    request: Request = _PLAIN,
     sessions: int | None = None,
     show_text: bool = False,
 ) -> Audit:
@@ -87,6 +90,7 @@ def audit_bundle(
         rows: judged by group.
         section: how.
         materials: sentences and suites that are asked whatever the rows.
+        request: what was asked, kept beside the figures.
         sessions: ONNX sessions.
         show_text: keep the text of the gravest mistakes.
 
@@ -116,6 +120,7 @@ def audit_bundle(
     parts |= _errors(rows, labels, scored, section, materials.learnt, show_text) | _queue(bundle, materials, section)
     return Audit(
         **_identity(bundle, rows, section),
+        request=request,
         unscored=int(np.isnan(next(iter(scored.values())).scores).sum()),
         thresholds={key: scored[key].thresholds() for key in section.labels if key in scored},
         left_out=left_out,

@@ -9,7 +9,8 @@ from serving.bundle import Conflict, Interval
 from training.evaluation.records import Figures
 
 from .config import AuditConfig, Bound
-from .records import Audit, BoundOutcome
+from .filed import Filed, unfit
+from .records import BoundOutcome
 
 #: Broken bounds named in one message.
 _NAMED = 5
@@ -45,18 +46,24 @@ def _words(bound: Bound) -> str:
     return side if bound.judged == "value" else f"{side} (intervalle)"
 
 
-def check_gate(audit: Audit | None, bundle: str, config: AuditConfig) -> None:
+def check_gate(filed: Filed, bundle: str, config: AuditConfig) -> None:
     """Let a bundle pass, or say why not.
 
     Raises:
-        Conflict: the bundle has no audit, the audit is of another bundle or of another way of measuring, or a bound
-            is broken; names the figures and what to do.
+        Conflict: the bundle has no audit of the recipe's own rows made as the configuration says, the audit is of
+            another bundle, or a bound is broken; names the figures and what to do.
     """
-    again = "audit it: vigie-train audit BUNDLE"
+    again, audit = "audit it: vigie-train audit BUNDLE", filed.audit
     if audit is None:
-        raise Conflict(f"bundle {bundle[:19]}… has no audit in the tracking store; {again}", code="not_audited")
+        reasons = filed.reasons
+        raise Conflict(
+            f"bundle {bundle[:19]}… has no audit of its own rows in the tracking store{reasons}; {again}",
+            code="not_audited",
+        )
     if audit.bundle != bundle:
         raise Conflict(f"the audit is of bundle {audit.bundle[:19]}…, not of {bundle[:19]}…; {again}")
+    if reason := unfit(audit, config.audit):
+        raise Conflict(f"the gate judges by the recipe's own rows and audit.toml; given: {reason}; {again}")
     broken = [line for line in outcomes(audit.figures(), config.bounds) if not line.held]
     if broken:
         named = "; ".join(f"{line.figure} = {_shown(line.value)}, expected {line.bound}" for line in broken[:_NAMED])

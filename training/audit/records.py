@@ -227,6 +227,26 @@ class BoundOutcome(Frozen):
     why: str
 
 
+class Request(Frozen):
+    """What an audit was asked for, so that it can be asked again: the options of ``vigie-train audit``.
+
+    Files are named as they were given, by their base name where that was an absolute path.
+    """
+
+    text_column: str = "text"
+    label_columns: dict[str, str] = Field(default_factory=dict)
+    group_columns: tuple[str, ...] = ()
+    unit_column: str | None = None
+    id_column: str | None = None
+    time_column: str | None = None
+    data: str | None = None
+    recipe: str | None = None
+    any_recipe: bool = False
+    suites: tuple[str, ...] = ()
+    honest: str | None = None
+    queue: str | None = None
+
+
 class Audit(Frozen):
     """Everything a report shows of one bundle on one set of rows."""
 
@@ -234,6 +254,7 @@ class Audit(Frozen):
     bundle: str
     bundle_name: str
     model_sha256: str
+    request: Request
     #: Base name and digest of the file; a set of ours has no digest.
     data: str
     data_sha256: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from serving.bundle import Bundle, InputError, open_bundle
 from serving.settings import Settings
@@ -14,16 +13,17 @@ from training.evaluation.neutral import group_titles, honest_file
 from training.evaluation.records import write_json
 from training.recipe import Recipe, load_recipe
 from training.runs import prepared_rows, recipe_of
-from training.tracking import fetch_audit, file_audit
+from training.tracking import file_audit
 
 from .audit import Materials, audit_bundle
 from .config import AuditConfig, load_audit_config
 from .errors.neighbours import Learnt
+from .filed import Filed, newest
 from .gate import check_gate, outcomes
 from .groups.mentions import Mentions
 from .pages.page import write_report
 from .queue.rows import read_queue
-from .records import Audit, BoundOutcome, read_audit
+from .records import Audit, BoundOutcome, Request, read_audit
 from .rows import AuditRows, Columns, own_rows, read_rows
 
 CONFIG, JSON, HTML = "audit.toml", "audit.json", "audit.html"
@@ -55,6 +55,25 @@ class Asked:
     show_text: bool = False
     track: bool = True
 
+    def request(self) -> Request:
+        """What the audit remembers of this."""
+        columns, files = self.columns, {name: getattr(self, name) for name in ("data", "recipe", "honest", "queue")}
+        return Request(
+            text_column=columns.text,
+            label_columns=dict(columns.labels),
+            group_columns=columns.groups,
+            unit_column=columns.unit,
+            id_column=columns.id,
+            time_column=columns.time,
+            any_recipe=self.any_recipe,
+            suites=tuple(_named(file) for file in self.suites),
+            **{name: _named(file) for name, file in files.items() if file},
+        )
+
+
+def _named(file: Path) -> str:
+    return file.name if file.is_absolute() else file.as_posix()
+
 
 def audit(path: Path, settings: Settings, asked: Asked) -> tuple[Audit, tuple[BoundOutcome, ...]]:
     """Audit the bundle at ``path``; write ``audit.json`` and ``audit.html``, and file them.
@@ -65,8 +84,7 @@ def audit(path: Path, settings: Settings, asked: Asked) -> tuple[Audit, tuple[Bo
         VigieError: of the part that failed.
     """
     bundle, config = open_bundle(path), load_audit_config(settings.configs / CONFIG)
-    if asked.honest and not asked.honest.is_file():
-        raise InputError(f"--honest {asked.honest}: no such file; give HONEST's fr_template.tsv")
+    _check(asked)
     cases = load_cases(settings.datasets / OWN)
     section = config.audit
     if asked.replicates:
@@ -78,6 +96,7 @@ def audit(path: Path, settings: Settings, asked: Asked) -> tuple[Audit, tuple[Bo
         rows,
         section,
         Materials(cases, asked.honest or honest_file(settings), asked.suites, learnt, queue),
+        request=asked.request(),
         sessions=settings.sessions,
         show_text=asked.show_text,
     )
@@ -87,6 +106,16 @@ def audit(path: Path, settings: Settings, asked: Asked) -> tuple[Audit, tuple[Bo
     if asked.track and not asked.show_text:
         file_audit(asked.out, bundle.id, {n: f.value for n, f in done.figures().items()}, section.model_dump())
     return done, gate
+
+
+def _check(asked: Asked) -> None:
+    if asked.honest and not asked.honest.is_file():
+        raise InputError(f"--honest {asked.honest}: no such file; give HONEST's fr_template.tsv")
+    taken = {OWN}
+    for file in asked.suites:
+        if file.stem in taken:  # figures are filed, and bounded by the gate, under this name
+            raise InputError(f"--suite {file}: a suite called {file.stem!r} is there already; rename the file")
+        taken.add(file.stem)
 
 
 def rows_of(bundle: Bundle, cases: OwnCases, settings: Settings, asked: Asked) -> tuple[AuditRows, Learnt | None]:
@@ -108,7 +137,7 @@ def _recipe(bundle: Bundle, file: Path, asked: Asked) -> Recipe:
 
 
 def gate_of(settings: Settings, file: Path | None = None) -> AuditGate:
-    """What ``training.tracking.promote`` asks before it promotes: the audit in ``file``, or the newest one filed."""
+    """What ``training.tracking.promote`` asks before it promotes: the audit in ``file``, or the newest that is fit."""
     return AuditGate(load_audit_config(settings.configs / CONFIG), file)
 
 
@@ -117,18 +146,14 @@ class AuditGate:
     """A bundle passes when its audit holds every bound of the configuration.
 
     Raises:
-        Conflict: it has none, or does not (training/audit/gate.py).
+        Conflict: it has none fit to be judged by, or does not (training/audit/gate.py).
     """
 
     config: AuditConfig
     file: Path | None = None
 
     def __call__(self, bundle: Bundle) -> None:
-        check_gate(self._audit(bundle), bundle.id, self.config)
+        check_gate(self._filed(bundle), bundle.id, self.config)
 
-    def _audit(self, bundle: Bundle) -> Audit | None:
-        if self.file:
-            return read_audit(self.file)
-        with TemporaryDirectory(prefix="vigie-audit-") as scratch:
-            found = fetch_audit(bundle.id, Path(scratch))
-            return read_audit(found) if found else None
+    def _filed(self, bundle: Bundle) -> Filed:
+        return Filed(read_audit(self.file), ()) if self.file else newest(bundle.id, self.config.audit)

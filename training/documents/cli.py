@@ -17,7 +17,8 @@ out = Console()
 def document(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Bundle folder.")],
     audit: Annotated[
-        Path | None, typer.Option("--audit", metavar="FILE", help="audit.json (default: the newest one filed).")
+        Path | None,
+        typer.Option("--audit", metavar="FILE", help="audit.json (default: the newest filed of its own rows)."),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", help="Folder (default: runs/documents/ID).")] = None,
 ) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from serving.bundle import Bundle, Conflict, DatasetRecord, NotFound, Taxonomy, VigieError, load_taxonomy, open_bundle
 from serving.policy import Policy, load_policy
 from serving.settings import Settings
-from training.audit.config import load_audit_config
+from training.audit.config import AuditSection, load_audit_config
+from training.audit.filed import newest
 from training.audit.gate import outcomes
 from training.audit.records import Audit, BoundOutcome, read_audit
 from training.audit.run import CONFIG
@@ -18,7 +18,7 @@ from training.data.cases import OwnCases, load_cases
 from training.data.examples import OWN
 from training.recipe import Recipe
 from training.runs import recipe_of
-from training.tracking import FiledRun, fetch_audit, filed_run
+from training.tracking import FiledRun, filed_run
 
 
 @dataclass(frozen=True)
@@ -49,21 +49,27 @@ class Facts:
 
 
 def gather(path: Path, settings: Settings, audit_file: Path | None) -> Facts:
-    """The facts about the bundle at ``path`` and its audit (``audit_file``, else the newest one filed with MLflow).
+    """The facts about the bundle at ``path`` and its audit.
+
+    It is the one in ``audit_file``, else the newest filed with MLflow that the release gate would judge by.
 
     Raises:
         VigieError: a file is missing or wrong.
-        NotFound: the bundle was never audited.
+        NotFound: no such audit is filed.
         Conflict: the audit is of another bundle.
     """
-    bundle = open_bundle(path)
-    audit = _audit(bundle, audit_file)
+    bundle, config = open_bundle(path), load_audit_config(settings.configs / CONFIG)
+    audit = read_audit(audit_file) if audit_file else _newest(bundle, config.audit)
+    if audit.bundle != bundle.id:
+        raise Conflict(
+            f"the audit is of bundle {audit.bundle[:19]}…, not of {bundle.id[:19]}…; audit it: vigie-train audit BUNDLE"
+        )
     provenance = bundle.manifest.provenance
     return Facts(
         bundle=bundle,
         card=(bundle.path / "CARD.md").read_text(encoding="utf-8"),
         audit=audit,
-        gate=outcomes(audit.figures(), load_audit_config(settings.configs / CONFIG).bounds),
+        gate=outcomes(audit.figures(), config.bounds),
         policy=load_policy(settings.policy_path),
         taxonomy=load_taxonomy(settings.taxonomy_path),
         cards=load_cards(settings.datasets),
@@ -73,23 +79,14 @@ def gather(path: Path, settings: Settings, audit_file: Path | None) -> Facts:
     )
 
 
-def _audit(bundle: Bundle, file: Path | None) -> Audit:
-    found = read_audit(file) if file else _newest(bundle)
-    if found.bundle != bundle.id:
-        raise Conflict(
-            f"the audit is of bundle {found.bundle[:19]}…, not of {bundle.id[:19]}…; audit it: vigie-train audit BUNDLE"
+def _newest(bundle: Bundle, section: AuditSection) -> Audit:
+    filed = newest(bundle.id, section)
+    if filed.audit is None:
+        raise NotFound(
+            f"no audit of bundle {bundle.id[:19]}… on its own rows is filed{filed.reasons}; "
+            "run vigie-train audit BUNDLE, or give --audit FILE"
         )
-    return found
-
-
-def _newest(bundle: Bundle) -> Audit:
-    with TemporaryDirectory(prefix="vigie-documents-") as scratch:
-        path = fetch_audit(bundle.id, Path(scratch))
-        if path is None:
-            raise NotFound(
-                f"no audit of bundle {bundle.id[:19]}… is filed; run vigie-train audit BUNDLE, or give --audit FILE"
-            )
-        return read_audit(path)
+    return filed.audit
 
 
 def _recipe(bundle: Bundle) -> Recipe | None:

@@ -104,6 +104,8 @@ class AnalyzeAnswer(BaseModel):
 
     attributeScores: dict[str, AttributeAnswer]  # noqa: N815
     languages: list[str]
+    #: Where no language was named: ``und`` when it is surely not French.
+    detectedLanguages: list[Literal["fr", "und"]] = []  # noqa: N815
     clientToken: str = ""  # noqa: N815
     vigie: AttributeNotes
 

@@ -37,6 +37,9 @@ _PROBABILITY = "PROBABILITY"
 _SCORE_TYPES = (None, "SCORE_TYPE_UNSPECIFIED", _PROBABILITY)
 _TEXT_TYPES = (None, "TEXT_TYPE_UNSPECIFIED", "PLAIN_TEXT")
 
+#: What may be detected (BCP 47): French, or a language that is surely another, of which we cannot tell the name.
+_FRENCH, _UNKNOWN_LANGUAGE = "fr", "und"
+
 #: A sentence: up to its final marks and closing quotes, a line end, or the end of the text.
 _SENTENCE = re.compile(r"\S.*?(?:[.!?…]+[\"'»”’)\]]*(?=\s|$)|(?=\n)|$)", re.DOTALL)
 
@@ -325,6 +328,8 @@ def _answer(
         if value >= (parameters.score_threshold or 0.0):
             scores[name] = {"summaryScore": _score(value), "spanScores": _span_scores(attribute, located)}
     answer: dict[str, Any] = {"attributeScores": scores, "languages": body.languages or list(rules.languages)}
+    if not body.languages:
+        answer["detectedLanguages"] = [_UNKNOWN_LANGUAGE if whole.not_french else _FRENCH]
     return answer if body.client_token is None else answer | {"clientToken": body.client_token}
 
 

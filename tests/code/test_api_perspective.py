@@ -143,7 +143,9 @@ class TestAnalyze:
     @pytest.mark.parametrize("languages", [["fr"], ["fr-CA"], ["FR"], ["fr_FR"], [], None])
     def test_french_in_any_spelling_or_none_is_read(self, client, languages):
         body = {"comment": {"text": "a"}, "requestedAttributes": {SCORED: {}}, "languages": languages}
-        assert client.post("/v1alpha1/comments:analyze", json=body).json()["languages"] == (languages or ["fr"])
+        answer = client.post("/v1alpha1/comments:analyze", json=body).json()
+        assert answer["languages"] == (languages or ["fr"])
+        assert answer.get("detectedLanguages") == (None if languages else ["fr"])
 
     def test_snake_case_and_nulls_are_read_as_the_protocol_does(self, client):
         body = {
@@ -388,8 +390,9 @@ def test_a_key_that_asks_too_often_has_exhausted_its_resource(tmp_path, tiny_bun
 def test_a_comment_in_another_language_is_scored_and_said_to_be(client):
     text = "The meeting tomorrow has been moved to the large conference room on the second floor."
     body = {"comment": {"text": text}, "requestedAttributes": {SCORED: {}}}
-    flags = client.post("/v1alpha1/comments:analyze", json=body).json()["vigie"]["flags"]
-    assert flags["not_french"]
+    answer = client.post("/v1alpha1/comments:analyze", json=body).json()
+    assert answer["vigie"]["flags"]["not_french"]
+    assert (answer["languages"], answer["detectedLanguages"]) == (["fr"], ["und"])
 
 
 @given(st.text(alphabet=st.sampled_from("aé🙂 .!?…»\n\t"), max_size=80), st.integers(1, 5))

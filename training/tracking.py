@@ -161,12 +161,16 @@ def fingerprint(table: Dataset) -> str:
     return digest.hexdigest()
 
 
-def file_audit(folder: Path, bundle: str, figures: Mapping[str, float], parameters: Mapping[str, Any]) -> str:
-    """File the audit of a bundle (`audit.json`, `audit.html` in `folder`) as a run of its own; returns the run's id."""
+def file_audit(files: Iterable[Path], bundle: str, figures: Mapping[str, float], parameters: Mapping[str, Any]) -> str:
+    """File the audit of a bundle (its `audit.json` among `files`) as a run of its own; returns the run's id.
+
+    Nothing else of their folder is filed: it is the user's, and may hold texts.
+    """
     with tracked(AUDITS, parameters, name=f"audit {bundle.rpartition(':')[2][:12]}") as run:
         run.client.set_tag(run.run_id, _AUDITED, bundle)
         run.metrics({re.sub(r"[^\w./ -]", "_", name): value for name, value in figures.items()})
-        run.files(folder, "audit")
+        for file in files:
+            run.client.log_artifact(run.run_id, str(file), "audit")
     return run.run_id
 
 

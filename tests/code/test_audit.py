@@ -20,7 +20,7 @@ from training.audit.config import AuditConfig, Bound, load_audit_config
 from training.audit.filed import Filed
 from training.audit.gate import check_gate, outcomes
 from training.audit.groups.mentions import Mentions
-from training.audit.pages.page import render, write_report
+from training.audit.pages.page import render
 from training.audit.records import Audit, Request, read_audit
 from training.audit.rows import Columns, own_rows, read_rows
 from training.audit.run import Asked, gate_of
@@ -141,6 +141,17 @@ def test_texts_are_shown_when_asked_and_then_not_filed(audited, tiny_bundle, set
     audit_run.audit(tiny_bundle, settings, Asked(tmp_path / "shown", data=csv, columns=COLUMNS, show_text=True))
     assert SECRET in (tmp_path / "shown" / "audit.json").read_text(encoding="utf-8")
     assert SECRET not in next(fetch_audits(audit.bundle, tmp_path)).read_text(encoding="utf-8")
+
+
+def test_nothing_but_the_audit_is_filed_of_a_folder_that_holds_texts(
+    audited, tiny_bundle, settings, csv, monkeypatch, tmp_path
+):
+    (tmp_path / "rows.csv").write_bytes(csv.read_bytes())
+    monkeypatch.setattr(audit_run, "audit_bundle", lambda *_, **__: audited[0])
+    before = {path for path in Path("runs/artefacts").rglob("*") if path.is_file()}
+    audit_run.audit(tiny_bundle, settings, Asked(tmp_path, data=tmp_path / "rows.csv", columns=COLUMNS))
+    filed = {path for path in Path("runs/artefacts").rglob("*") if path.is_file()} - before
+    assert {path.name for path in filed} == {"audit.json", "audit.html"}
 
 
 def test_our_own_test_rows_give_groups_registers_and_sources(tiny_bundle, settings, root):
@@ -286,9 +297,8 @@ def test_promotion_asks_the_filed_audit(audited, tiny_bundle, settings, place, t
         promote("gated", version, gate_of(asked))
     fit = on_own_rows(audited[0], load_audit_config(configs / "audit.toml"))
     file = write_json(fit, tmp_path / "own/audit.json")
-    write_report(fit, (), tmp_path / "own/audit.html")
-    file_audit(file.parent, fit.bundle, {}, {})
-    file_audit(place / "audit", fit.bundle, {}, {})  # of a file, newer: passed over
+    file_audit([file], fit.bundle, {}, {})
+    file_audit([place / "audit/audit.json"], fit.bundle, {}, {})  # of a file, newer: passed over
     with pytest.raises(Conflict, match="the release gate is broken"):
         promote("gated", version, gate_of(asked))
     (configs / "audit.toml").write_text(text + line.format(0.99), encoding="utf-8")

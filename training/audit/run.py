@@ -101,10 +101,9 @@ def audit(path: Path, settings: Settings, asked: Asked) -> tuple[Audit, tuple[Bo
         show_text=asked.show_text,
     )
     gate = outcomes(done.figures(), config.bounds)
-    write_json(done, asked.out / JSON)
-    write_report(done, gate, asked.out / HTML)
+    files = write_json(done, asked.out / JSON), write_report(done, gate, asked.out / HTML)
     if asked.track and not asked.show_text:
-        file_audit(asked.out, bundle.id, {n: f.value for n, f in done.figures().items()}, section.model_dump())
+        file_audit(files, bundle.id, {n: f.value for n, f in done.figures().items()}, section.model_dump())
     return done, gate
 
 

@@ -137,9 +137,17 @@ def _texts(given: object, most: int) -> list[str]:
     if len(given) > most:
         detail = f"input holds {len(given)} elements; expected at most {most}: send several requests"
         raise InputError(detail, code="too_many_items", pointer="/input")
-    if all(isinstance(part, str) for part in given):
-        return list(given)
+    if isinstance(given[0], str):
+        return [_text(one, number) for number, one in enumerate(given)]
     return ["\n".join(_part(part, number) for number, part in enumerate(given))]
+
+
+def _text(given: object, number: int) -> str:
+    """An element of an array that began with a text: the first that is none is the one to correct."""
+    if not isinstance(given, str):
+        detail = f"input[{number}]: expected a string, as input[0] is, got {kind_of(given)}; send one kind throughout"
+        raise InputError(detail, code="wrong_type", pointer=pointer_to(("input", number)))
+    return given
 
 
 def _part(part: object, number: int) -> str:
@@ -149,7 +157,8 @@ def _part(part: object, number: int) -> str:
         raise InputError("Vigie reads text, not images; send the text parts alone", code="image_input", pointer=pointer)
     text = part.get("text") if isinstance(part, dict) else None
     if kind != "text" or not isinstance(text, str):
-        detail = f'input[{number}]: expected a string, or {{"type": "text", "text": "..."}}, and one kind throughout'
+        either = "" if number else "a string, or "
+        detail = f'input[{number}]: expected {either}{{"type": "text", "text": "..."}}, got {kind_of(part)}'
         raise InputError(detail, code="wrong_type", pointer=pointer)
     return text
 

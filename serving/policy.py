@@ -289,6 +289,10 @@ class Policy(Frozen):
         """The action named ``key``, if this deployment offers it."""
         return next((action for action in self.offered_actions() if action.key == key), None)
 
+    def removes(self, key: str) -> bool:
+        """Whether the action named ``key`` makes content go, also one that this deployment no longer offers."""
+        return any(action.removes for action in self.actions if action.key == key)
+
     def order_kind(self, reference: str, named: str | None = None) -> OrderKind:
         """The kind that an order names, else the one its reference tells, else the shortest clock.
 

@@ -8,6 +8,7 @@ reason a person writes: Vigie does not invent one. The text itself leaves in non
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -37,7 +38,7 @@ def _notice(case: Handled, rules: ReportRules, taxonomy: Taxonomy, zone: ZoneInf
     notice: dict[str, Any] = {
         "reference": f"{case.case_id}-{case.decision_id}",
         "destinataire": rules.notices[case.action],
-        "date": case.decided_at.astimezone(zone).isoformat(timespec="minutes"),
+        "date": _moment(case.decided_at, zone),
         "explication_motivee": f"Contenu considéré comme {'illicite' if case.illegal else 'préoccupant'} : {reason}",
         "localisation_electronique": case.url,
         "notifiant": _notifier(rules.organisation, case),
@@ -60,21 +61,27 @@ def tco_forms(
     ordered = [case for case in found if case.order and _kind(case.order, policy) == "tco"]
     forms: dict[str, list[dict[str, Any]]] = {"annexe_ii": [], "annexe_iii": []}
     for case in ordered:
-        action = policy.action(case.action)
-        removed = action is not None and action.removes
-        forms["annexe_ii" if removed else "annexe_iii"].append(_form(case, rules, zone, removed))
+        removed = policy.removes(case.action)
+        forms["annexe_ii" if removed else "annexe_iii"].append(_form(case, rules, policy, zone, removed))
     return forms
 
 
-def _form(case: Handled, rules: ReportRules, zone: ZoneInfo, removed: bool) -> dict[str, Any]:
+def is_late(case: Handled, policy: Policy) -> bool:
+    """Whether an order's deadline passed before the content went, or, where it stays, before the first decision."""
+    answered = case.in_effect_since(policy.removes) if policy.removes(case.action) else case.first_decided_at
+    return case.due_at is not None and answered > case.due_at
+
+
+def _form(case: Handled, rules: ReportRules, policy: Policy, zone: ZoneInfo, removed: bool) -> dict[str, Any]:
     order = case.order or {}
-    moment = case.decided_at.astimezone(zone).isoformat(timespec="minutes")
+    moment = _moment(case.in_effect_since(policy.removes), zone)
+    received = order.get("received_at")
     form: dict[str, Any] = {
         "reference": f"{case.case_id}-{case.decision_id}",
         "destinataire": order["authority"],
         "reference_injonction": order["reference"],
-        "injonction_recue": order.get("received_at") or case.created_at.astimezone(zone).isoformat(timespec="minutes"),
-        "echeance": case.due_at.astimezone(zone).isoformat(timespec="minutes") if case.due_at else None,
+        "injonction_recue": _moment(datetime.fromisoformat(received) if received else case.created_at, zone),
+        "echeance": _moment(case.due_at, zone) if case.due_at else None,
         "localisation_electronique": case.url,
         "fournisseur": {
             "nom": rules.organisation.name,
@@ -84,9 +91,13 @@ def _form(case: Handled, rules: ReportRules, zone: ZoneInfo, removed: bool) -> d
         },
     }
     if removed:
-        late = case.due_at is not None and case.decided_at > case.due_at
-        return form | {"mesure": "contenu retiré", "mesure_prise_le": moment, "dans_le_delai": not late}
+        on_time = not is_late(case, policy)
+        return form | {"mesure": "contenu retiré", "mesure_prise_le": moment, "dans_le_delai": on_time}
     return form | {"motif_de_non_execution": None, "a_completer": ["motif_de_non_execution"], "decision_le": moment}
+
+
+def _moment(moment: datetime, zone: ZoneInfo) -> str:
+    return moment.astimezone(zone).isoformat(timespec="minutes")
 
 
 def _kind(order: dict[str, Any], policy: Policy) -> str:

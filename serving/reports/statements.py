@@ -105,7 +105,7 @@ def _statement(case: Handled, rules: ReportRules, taxonomy: Taxonomy, zone: Zone
         territorial_scope=given.territorial_scope,
         content_language=_language(case.language),
         content_date=(case.received_at or case.created_at).astimezone(zone).date(),
-        application_date=case.decided_at.astimezone(zone).date(),
+        application_date=case.in_effect_since(given.visibility.get).astimezone(zone).date(),
         decision_facts=_facts(case),
         source_type=_source(case),
         automated_detection=given.automated_detection,

@@ -17,6 +17,7 @@ from serving.policy import Policy
 from serving.review.reporting import Handled, Period
 
 from .config import ReportRules
+from .notices import is_late
 
 _KINDS = {"platform": "Clés ordinaires", "authority": "Autorités", "trusted_flagger": "Signaleurs de confiance"}
 _FAMILIES = {"haine": "Haine", "terrorisme": "Terrorisme", "harcelement": "Harcèlement", "": "Autre qualification"}
@@ -124,7 +125,7 @@ def _orders(found: Sequence[Handled], policy: Policy) -> Table:
         if case.order:
             kind = policy.order_kind(case.order["reference"], case.order.get("kind")).title
             counted[kind] += 1
-            late[kind] += case.due_at is not None and case.first_decided_at > case.due_at
+            late[kind] += is_late(case, policy)
     rows = tuple((kind, count, count - late[kind], late[kind]) for kind, count in sorted(counted.items()))
     header = ("injonction", "nombre", "dans le délai", "hors délai")
     return Table("injonctions", "Injonctions des autorités", header, rows)

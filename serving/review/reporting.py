@@ -7,9 +7,10 @@ nor is one that waits for its second reading or its appeal.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile, zip_longest
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -34,6 +35,8 @@ class Handled:
         copied: the decision of an equal text, given without reading this one.
         on_appeal, overturned: decided after an appeal; otherwise than before.
         first_decided_at: of its first decision: what delays are measured to.
+        taken: moment and action of each decision that took effect, oldest first; the last is in force. One that waited
+            for a second reading took none.
     """
 
     case_id: str
@@ -56,6 +59,15 @@ class Handled:
     copied: bool
     on_appeal: bool
     overturned: bool
+    taken: tuple[tuple[datetime, str], ...]
+
+    def in_effect_since(self, effect: Callable[[str], object]) -> datetime:
+        """When what is in force began: the first decision of the last run whose actions have the same ``effect``.
+
+        A removal confirmed on appeal was taken by the decision that the appeal contested.
+        """
+        last = effect(self.action)
+        return list(takewhile(lambda one: effect(one[1]) == last, reversed(self.taken)))[-1][0]
 
 
 @dataclass(frozen=True)
@@ -96,7 +108,9 @@ def period(queue: Queue, since: datetime, until: datetime) -> Period:
         contested = (
             select(func.count())
             .select_from(events)
+            .join(cases, cases.c.id == events.c.case_id)
             .where(events.c.kind == EventKind.APPEALED.value, events.c.at >= since, events.c.at < until)
+            .where(cases.c.golden.is_(None))
         )
         open_ = select(func.count()).select_from(cases).where(cases.c.state.not_in(_IN_FORCE), cases.c.golden.is_(None))
         danger = select(func.count()).select_from(cases).where(*came, cases.c.vital == 1)
@@ -139,8 +153,15 @@ def _latest(connection: Connection, since: datetime, until: datetime, after: int
 
 
 def _history(connection: Connection, case_id: str) -> list[StoredRow]:
-    query = select(decisions.c.at, decisions.c.illegal).where(decisions.c.case_id == case_id).order_by(decisions.c.id)
+    columns = (decisions.c.at, decisions.c.illegal, decisions.c.action, decisions.c.stage)
+    query = select(*columns).where(decisions.c.case_id == case_id).order_by(decisions.c.id)
     return list(connection.execute(query))
+
+
+def _taken(history: list[StoredRow]) -> Iterator[tuple[datetime, str]]:
+    for decision, later in zip_longest(history, history[1:]):
+        if later is None or later.stage != State.SECOND_REVIEW.value:
+            yield decision.at, decision.action
 
 
 def _handled(row: StoredRow, history: list[StoredRow]) -> Handled:
@@ -166,4 +187,5 @@ def _handled(row: StoredRow, history: list[StoredRow]) -> Handled:
         copied=row.copied_from is not None,
         on_appeal=on_appeal,
         overturned=on_appeal and len(history) > 1 and history[-2].illegal != row.illegal,
+        taken=tuple(_taken(history)),
     )

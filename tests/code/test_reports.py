@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -14,7 +14,7 @@ from serving.reports.config import load_rules, values
 from serving.reports.figures import bars, number
 from serving.reports.statements import Statement
 from serving.reports.written import Report, Span, write_report
-from serving.review import DecisionForm, KeyKind, NewCase, Queue, Source
+from serving.review import Account, DecisionForm, KeyKind, NewCase, Queue, Role, Source
 from serving.review.reporting import handled, period
 
 PLATFORM = Source("clef", KeyKind.PLATFORM)
@@ -81,6 +81,21 @@ def test_decisions_in_force_are_told_and_others_wait(busy, noon):
     assert (counts.received, counts.appeals, counts.waiting) == ({"authority": 1, "platform": 3}, 1, 1)
 
 
+def test_a_contested_golden_copy_is_in_no_count(engine, policy, taxonomy, classifier, analyst, noon):
+    always = policy.claims.model_copy(update={"golden_share": 1.0, "audit_share": 0.0, "ordinary_share": 0.0})
+    queue = Queue(engine, policy.model_copy(update={"claims": always}), taxonomy, SECRET, draw=lambda: 0.5)
+    queue.receive([NewCase(external_id="r", text="score=0.7")], source=PLATFORM, now=noon)
+    supervisor = Account("pseudo-9", "Eva", Role.SUPERVISOR)
+    queue.add_golden(NewCase(external_id="g", text="score=0.8"), NOTIFIED, supervisor, now=noon)
+    queue.score_pending(classifier, now=noon)
+    copy = queue.claim(analyst, now=noon)
+    assert copy.row.external_id != "r"
+    queue.decide(copy.id, analyst, NOTIFIED, now=noon)
+    queue.appeal(copy.id, analyst, now=noon)
+    counts = period(queue, noon, noon + timedelta(days=1))
+    assert (counts.received, counts.appeals) == ({"platform": 1}, 0)
+
+
 def test_statements_are_those_of_restrictions_and_hold_the_databases_rules(busy, rules, tmp_path):
     files = written(Report.MOTIFS, busy, rules, tmp_path / "out")
     illegal, terms = json.loads(files["motifs-0001.json"])["statements"]
@@ -143,6 +158,81 @@ def test_removal_orders_are_answered_on_the_right_annex(busy, rules, tmp_path):
     forms = json.loads(written(Report.TCO, busy, rules, tmp_path / "out")["tco.json"])
     (form,) = forms["annexe_ii"]
     assert (form["reference_injonction"], form["dans_le_delai"], forms["annexe_iii"]) == ("TCO-1", True, [])
+
+
+@pytest.fixture
+def ordered(plain, analyst, colleague, noon):
+    """Judge one removal order: decided after 20 minutes, and after each appeal 20 days later; returns the case's id."""
+
+    def judge(*forms: DecisionForm) -> str:
+        order = {"authority": "Autorité", "reference": "TCO-7", "received_at": noon.astimezone(UTC)}
+        new = NewCase.model_validate({"external_id": "o", "text": "texte", "order": order})
+        (case,) = plain.receive([new], source=AUTHORITY, now=noon)
+        for place, form in enumerate(forms):
+            at = noon + timedelta(days=20 * place, minutes=20)
+            if place:
+                plain.appeal(case.id, AUTHORITY, now=at)
+            who = (analyst, colleague)[place % 2]
+            plain.claim_case(case.id, who, now=at)
+            plain.decide(case.id, who, form, now=at)
+        return case.id
+
+    return judge
+
+
+def test_a_removal_confirmed_on_appeal_is_as_old_as_the_first(ordered, plain, rules, noon, tmp_path):
+    ordered(REMOVED, REMOVED)
+    first = (noon + timedelta(minutes=20)).astimezone(plain.rules.policy.zone)
+    (form,) = json.loads(written(Report.TCO, plain, rules, tmp_path / "tco")["tco.json"])["annexe_ii"]
+    assert (form["mesure_prise_le"], form["dans_le_delai"]) == (first.isoformat(timespec="minutes"), True)
+    bodies = json.loads(written(Report.MOTIFS, plain, rules, tmp_path / "motifs")["motifs-0001.json"])
+    assert bodies["statements"][0]["application_date"] == first.date().isoformat()
+    told = list(csv.reader(written(Report.BILAN, plain, rules, tmp_path / "bilan")["injonctions.csv"].splitlines()))
+    assert told[1][1:] == ["1", "1", "0"]
+
+
+def test_a_removal_that_only_the_appeal_brought_is_late_in_every_document(ordered, plain, rules, noon, tmp_path):
+    ordered(KEPT, REMOVED)
+    taken = (noon + timedelta(days=20, minutes=20)).astimezone(plain.rules.policy.zone)
+    (form,) = json.loads(written(Report.TCO, plain, rules, tmp_path / "tco")["tco.json"])["annexe_ii"]
+    assert (form["mesure_prise_le"], form["dans_le_delai"]) == (taken.isoformat(timespec="minutes"), False)
+    told = list(csv.reader(written(Report.BILAN, plain, rules, tmp_path / "bilan")["injonctions.csv"].splitlines()))
+    assert told[1][1:] == ["1", "0", "1"]
+
+
+def test_an_order_executed_in_time_and_reversed_on_appeal_was_not_late(ordered, plain, rules, tmp_path):
+    ordered(REMOVED, KEPT)
+    forms = json.loads(written(Report.TCO, plain, rules, tmp_path / "tco")["tco.json"])
+    assert (len(forms["annexe_ii"]), len(forms["annexe_iii"])) == (0, 1)
+    told = list(csv.reader(written(Report.BILAN, plain, rules, tmp_path / "bilan")["injonctions.csv"].splitlines()))
+    assert told[1][1:] == ["1", "1", "0"]
+
+
+def test_every_date_of_a_form_is_in_the_policys_zone(ordered, plain, rules, noon, tmp_path):
+    ordered(REMOVED)
+    (form,) = json.loads(written(Report.TCO, plain, rules, tmp_path / "tco")["tco.json"])["annexe_ii"]
+    assert form["injonction_recue"] == noon.astimezone(plain.rules.policy.zone).isoformat(timespec="minutes")
+    offsets = {datetime.fromisoformat(form[name]).utcoffset() for name in ("injonction_recue", "echeance")}
+    assert offsets == {noon.astimezone(plain.rules.policy.zone).utcoffset()}
+
+
+def test_a_removal_stays_one_when_the_deployment_no_longer_offers_it(ordered, plain, rules, tmp_path):
+    ordered(REMOVED)
+    hotline = plain.rules.policy.model_copy(update={"deployments": ("hotline",)})
+    later = Queue(plain.engine, hotline, plain.rules.taxonomy, SECRET)
+    assert len(json.loads(written(Report.TCO, later, rules, tmp_path / "tco")["tco.json"])["annexe_ii"]) == 1
+
+
+def test_what_waited_for_a_second_reading_had_no_effect_before(engine, policy, taxonomy, analyst, colleague, noon):
+    always = policy.second_review.model_copy(update={"share": 1.0, "uncertain_share": 1.0})
+    queue = Queue(engine, policy.model_copy(update={"second_review": always}), taxonomy, SECRET, draw=lambda: 0.5)
+    (case,) = queue.receive([NewCase(external_id="s", text="texte")], source=PLATFORM, now=noon)
+    for days, who in ((0, analyst), (2, colleague)):
+        at = noon + timedelta(days=days)
+        queue.claim_case(case.id, who, now=at)
+        queue.decide(case.id, who, TERMS, now=at)
+    (found,) = handled(queue, noon, noon + timedelta(days=9), now=noon + timedelta(days=9))
+    assert found.taken == ((noon + timedelta(days=2), "retrait"),)
 
 
 def test_the_bilan_adds_up_and_knows_no_text(busy, rules, tmp_path):

@@ -16,6 +16,7 @@ from serving.review import READERS, Account, Case, Opening, Role, State
 from . import words
 from .desk import HOME, Desk, field, fields
 from .render import by_htmx
+from .typography import typeset
 from .views import NearView, Undo, hold
 
 PAGE_SIZE = 50
@@ -150,6 +151,7 @@ class CasePages:
         return {
             "case": case,
             "view": desk_words.row(case.row, now),
+            "reasons": [typeset(reason) for reason in case.row.reasons],
             "details": desk_words.details(case),
             "held": held,
             "waiting": case.state not in (State.CLAIMED, State.DECIDED, State.CLOSED),

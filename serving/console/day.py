@@ -115,10 +115,10 @@ def _line(title: str, read: Sequence[Exposure], decided: int = 0) -> Line:
 def figures(today: Line, days: Sequence[Line], done: Done, pace: Pace) -> list[tuple[str, str]]:
     """The head of the page: (figure, what)."""
     return [
-        (words.number(today.decided), "décisions aujourd’hui" if today.decided > 1 else "décision aujourd’hui"),
+        (words.number(today.decided), words.noun(today.decided, "décision aujourd’hui", "décisions aujourd’hui")),
         (words.number(sum(day.decided for day in days)), f"en {DAYS} jours"),
-        (words.number(done.spared), "lectures épargnées à d’autres"),
-        (words.number(today.words), "mots lus aujourd’hui"),
+        (words.number(done.spared), f"{words.noun(done.spared, 'lecture épargnée', 'lectures épargnées')} à d’autres"),
+        (words.number(today.words), words.noun(today.words, "mot lu aujourd’hui", "mots lus aujourd’hui")),
         (f"{pace.grave_today}{words.NBSP}/{words.NBSP}{pace.grave_per_day}", "textes graves aujourd’hui"),
     ]
 

@@ -9,6 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from .typography import typeset_page
+
 #: No inline script, no inline style, nothing from elsewhere, no frame around us.
 CONTENT_SECURITY_POLICY = "; ".join(
     [
@@ -45,8 +47,9 @@ def _environment() -> Environment:
 
 
 def page(name: str, status: int = 200, /, **values: Any) -> HTMLResponse:
-    """The template ``name`` with its values; every value is escaped."""
-    return HTMLResponse(_environment().get_template(name).render(values), status, HEADERS)
+    """The template ``name`` with its values; every value is escaped, and our words have the spaces of French."""
+    html = _environment().get_template(name).render(values)
+    return HTMLResponse(typeset_page(html), status, HEADERS)
 
 
 def by_htmx(request: Request) -> bool:

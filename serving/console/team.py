@@ -130,7 +130,7 @@ def figures(seen: Overview, now: datetime) -> list[tuple[str, str, str]]:
         (words.number(len(seen.held)), "en cours de lecture", "calm"),
         (words.number(near), "échéance proche", "near" if near else "calm"),
         (words.number(past), "échéance dépassée", "past" if past else "calm"),
-        (words.number(sum(lane.long for lane in seen.lanes)), "depuis plus de 24 h", "calm"),
+        (words.number(sum(lane.long for lane in seen.lanes)), f"depuis plus de 24{words.NBSP}h", "calm"),
     ]
 
 

@@ -7,8 +7,8 @@ from datetime import date, datetime, timedelta
 from serving.bundle import FAMILIES, LEVELS, at_least, family_of
 from serving.priority import LEVEL_WORDS as LEVEL_WORDS
 
-NBSP = "\u00a0"
-THIN = "\u202f"
+from .typography import NBSP as NBSP
+from .typography import THIN as THIN
 
 LANE_WORDS = {
     "authority": "Injonction d’une autorité",
@@ -143,4 +143,9 @@ def countdown_words(due: datetime, now: datetime) -> str:
 
 def plural(count: int, one: str, many: str | None = None) -> str:
     """A count with its noun; French counts nought in the singular."""
-    return f"{number(count)}{NBSP}{one if count < 2 else many or one + 's'}"
+    return f"{number(count)}{NBSP}{noun(count, one, many)}"
+
+
+def noun(count: int, one: str, many: str | None = None) -> str:
+    """The noun of a count that stands apart from it."""
+    return one if count < 2 else many or f"{one}s"

@@ -299,7 +299,7 @@ def test_a_decision_can_be_taken_back_for_a_minute_by_the_one_who_took_it(house)
     after = post(client, csrf, f"{path}/decision", **form).headers["location"]
     page = client.get(after).text
     assert "Décision enregistrée." in page
-    assert "Contenu illicite : Transmission à PHAROS" in page
+    assert "Contenu illicite\u00a0: Transmission à PHAROS" in page
     colleague, theirs = house.browser()
     assert "Décision enregistrée." not in colleague.get(after).text
     assert post(colleague, theirs, f"{path}/annuler").status_code == 409

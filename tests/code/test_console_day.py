@@ -40,7 +40,7 @@ def test_a_colleague_sees_nothing_of_it(house):
     post(client, csrf, f"{path}/decision", **FORM)
     other, _ = house.browser()
     found = figures(other.get("/console/journee").text)
-    assert {found["décision aujourd’hui"], found["mots lus aujourd’hui"]} == {"0"}
+    assert {found["décision aujourd’hui"], found["mot lu aujourd’hui"]} == {"0"}
     assert "Rien n’a été révélé" in other.get("/console/journee").text
 
 
@@ -59,7 +59,7 @@ def test_an_equal_text_is_a_reading_spared(house):
     while house.queue.score_pending(house.classifier, now=later):
         pass
     assert done_by(house.queue, myself(house).id, 7, later).spared == 1
-    assert figures(client.get("/console/journee").text)["lectures épargnées à d’autres"] == "1"
+    assert figures(client.get("/console/journee").text)["lecture épargnée à d’autres"] == "1"
 
 
 def test_days_follow_the_policy_s_zone_and_those_without_work_are_listed(queue, classifier, analyst):

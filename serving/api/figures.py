@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 
 from serving import answers
 from serving.bundle.config import Frozen
-from serving.review import Queue
+from serving.review import Part, Queue
 
 from .access import WATCHERS, reader
 from .auth import caller_of, person
@@ -24,10 +24,10 @@ Days = Annotated[int, Query(ge=1, le=366)]
 
 
 class Shown(Frozen):
-    """What a tool has shown to the person asking; ``again``: the case is in the ledger already."""
+    """What a tool has shown to the person asking: a part of a case, and how many words of it."""
 
     words: Annotated[int, Field(ge=0, le=10**6)]
-    again: bool = False
+    part: Part = Part.TEXT
 
 
 def figure_routes(queue: Queue) -> APIRouter:
@@ -57,10 +57,10 @@ def figure_routes(queue: Queue) -> APIRouter:
 
     @routes.post("/v1/cases/{case_id}/exposure", responses=told(answers.Pace, 404, 413), openapi_extra=read_body(Shown))
     async def shown(request: Request, case_id: str) -> JSONResponse:
-        """Note that words of a case have been shown to the person asking; answers their day so far."""
+        """Note that a part of a case has been shown to the person asking, once a day; answers their day so far."""
         analyst = reader(request)
         form = parse(Shown, await json_body(request))
-        await in_thread(queue.record_exposure, case_id, analyst, form.words, again=form.again)
+        await in_thread(queue.record_exposure, case_id, analyst, form.part, form.words)
         return JSONResponse(as_json(await in_thread(queue.pace, analyst)))
 
     return routes

@@ -67,12 +67,6 @@ class Desk:
         }
         return page(name, status, **frame, **values)
 
-    def expose(self, case_id: str, analyst: Account, words: int) -> None:
-        """Note that ``analyst`` has been shown so many words of a case."""
-        record = getattr(self.queue, "record_exposure", None)
-        if record and words:
-            record(case_id, analyst, words)
-
     async def form(self, request: Request) -> FormData:
         """The form of a post.
 

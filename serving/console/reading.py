@@ -16,7 +16,7 @@ from serving.bundle import FAMILIES, InputError, Judge
 from serving.bundle.errors import VigieError
 from serving.bundle.text import words as count_words
 from serving.explain import Occlusion, Span
-from serving.review import READERS, Case
+from serving.review import READERS, Case, Part
 
 from .cases import CasePages
 from .desk import Reader, field, fields
@@ -26,6 +26,9 @@ from .views import hold
 
 #: Parts of a case that stay hidden until asked for.
 PARTS = ("texte", "fil", "signalement", "proches")
+
+#: Those that the ledger of what somebody has read counts.
+_COUNTED = {"texte": Part.TEXT, "fil": Part.THREAD, "signalement": Part.NOTICE}
 
 #: How a text is shown: as it is, with the words that weigh marked, or with these words masked.
 MANNERS = ("nu", "surligne", "voile")
@@ -51,8 +54,8 @@ class ReadingPages:
         account = person(caller_of(request), READERS)
         case = await in_thread(self.desk.queue.get, str(request.path_params["case_id"]))
         values = await self.revealed(case, part, manner)
-        if manner != "surligne":  # the text was already before these eyes when its words are marked
-            await in_thread(self.desk.expose, case.id, account, _words(case, part))
+        if words := _words(case, part):
+            await in_thread(self.desk.queue.record_exposure, case.id, account, _COUNTED[part], words)
         if not by_htmx(request):
             return await self.cases.page(request, case.id, form=form, **values)
         if part == "proches":

@@ -27,7 +27,7 @@ Public surface::
         .cluster(case_id, limit=200) -> list[Likeness]              waiting, and alike enough for one decision
         .decide_many(ids, analyst, form, now=None) -> Bulk(decided, peeled)     the first id is the model
         .add_golden(new, expected, by, now=None) -> Received  .golden_report(account_id=None) -> GoldenReport
-        .record_exposure(case_id, analyst, words, *, again=False, now=None)
+        .record_exposure(case_id, analyst, part: Part, words, now=None)
         .exposure_of(account_id, days=7) -> list[Exposure]  .exposure_report(since) -> ExposureReport
         .pace(analyst, now=None) -> Pace                            grave cases so far, whether a break is due
         .set_opt_out(account_id, families)  .opt_out_of(account_id) -> tuple[str, ...]     private
@@ -97,6 +97,7 @@ from .records import (
     Opening,
     OpenSession,
     Pace,
+    Part,
     PolicyChange,
     Quota,
     Received,
@@ -149,6 +150,7 @@ __all__ = [
     "Opening",
     "Order",
     "Pace",
+    "Part",
     "PolicyChange",
     "Queue",
     "Quota",

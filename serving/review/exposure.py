@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from itertools import combinations
 
-from sqlalchemy import Connection, Executable, String, bindparam, func, select, update
+from sqlalchemy import Connection, Executable, String, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from serving.bundle.errors import InputError, NotFound
@@ -20,8 +20,8 @@ from serving.bundle.taxonomy import FAMILIES
 
 from .database import is_postgresql
 from .places import Rules
-from .records import Exposure, ExposureReport, Pace, no_case
-from .tables import StoredRow, cases, decisions, desks, exposure, people
+from .records import Exposure, ExposureReport, Pace, Part, no_case
+from .tables import StoredRow, cases, decisions, desks, exposure, people, shown
 
 #: Every topic a case can have, as ``cases.topic`` spells it.
 TOPICS = tuple("+".join(chosen) for size in range(len(FAMILIES) + 1) for chosen in combinations(FAMILIES, size))
@@ -123,22 +123,33 @@ def _pace(rules: Rules, desk: StoredRow, now: datetime) -> Pace:
 
 
 def record(
-    connection: Connection, rules: Rules, case_id: str, analyst: str, words: int, again: bool, now: datetime
+    connection: Connection, rules: Rules, case_id: str, analyst: str, part: Part, words: int, now: datetime
 ) -> None:
-    """Add what somebody has read to the ledger."""
-    case = connection.execute(select(cases.c.levels, cases.c.grave).where(cases.c.id == case_id)).first()
+    """Add what somebody has read to the ledger: a case once a day, and each of its parts once."""
+    # Locked, so that two parts shown at once are not both the first.
+    query = select(cases.c.levels, cases.c.grave).where(cases.c.id == case_id).with_for_update()
+    case = connection.execute(query).first()
     if case is None:
         raise no_case(case_id)
-    key = {
-        "analyst": analyst,
-        "day": _day(rules, now),
-        "family": _family(case.levels or {}),
-        "severity": "grave" if case.grave else "mild",
-    }
-    added = {"cases": 0 if again else 1, "words": words}
+    who = {"analyst": analyst, "day": _day(rules, now)}
+    before = _note_shown(connection, {**who, "case_id": case_id}, part)
+    if part in before:
+        return
+    key = {**who, "family": _family(case.levels or {}), "severity": "grave" if case.grave else "mild"}
+    added = {"cases": 0 if before else 1, "words": words}
     make = (postgresql.insert if is_postgresql(connection) else sqlite.insert)(exposure)
     more = {name: exposure.c[name] + value for name, value in added.items()}
     connection.execute(make.values(**key, **added).on_conflict_do_update(index_elements=list(key), set_=more))
+
+
+def _note_shown(connection: Connection, key: dict[str, str], part: Part) -> set[str]:
+    """The parts of a case shown before on a day, to which ``part`` is added; past days are forgotten."""
+    past = (shown.c.analyst == key["analyst"], shown.c.day < key["day"])
+    connection.execute(delete(shown).where(*past))
+    before = set(connection.scalars(select(shown.c.part).filter_by(**key)))
+    if part not in before:
+        connection.execute(insert(shown).values(**key, part=part.value))
+    return before
 
 
 def _family(levels: dict[str, str | None]) -> str:

@@ -49,6 +49,7 @@ from .records import (
     Likeness,
     Note,
     Pace,
+    Part,
     PolicyChange,
     Received,
     SkipReason,
@@ -303,10 +304,14 @@ class Queue:
             return golden.report(connection, account_id)
 
     def record_exposure(
-        self, case_id: str, analyst: Account, words: int, *, again: bool = False, now: datetime | None = None
+        self, case_id: str, analyst: Account, part: Part, words: int, now: datetime | None = None
     ) -> None:
-        """Note that somebody has been shown ``words`` words of a case; ``again``: the case is counted already."""
-        self._write(exposure.record, case_id, analyst.id, max(words, 0), again, now or _clock())
+        """Note that somebody has been shown a part of a case, ``words`` words long; again that day, it adds nothing.
+
+        Raises:
+            NotFound: no such case.
+        """
+        self._write(exposure.record, case_id, analyst.id, part, max(words, 0), now or _clock())
 
     def exposure_of(self, account_id: str, days: int = 7, now: datetime | None = None) -> list[Exposure]:
         """What somebody has read in the last ``days``, by day, family and severity."""

@@ -275,6 +275,16 @@ exposure = Table(
     Column("words", BigInteger, nullable=False),
 )
 
+# Which parts of which cases somebody has been shown on their last day, so that each is counted once in `exposure`.
+shown = Table(
+    "shown",
+    metadata,
+    Column("analyst", String(64), primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("case_id", String(32), ForeignKey("cases.id"), primary_key=True),
+    Column("part", String(16), primary_key=True),
+)
+
 # The day of each analyst: how many grave cases, how many in a row, since when without a break.
 desks = Table(
     "desks",

@@ -19,7 +19,7 @@ from rich.table import Table
 from starlette.responses import Response
 from starlette.testclient import TestClient
 
-from serving.review import Account, Case, DecisionForm, Queue, Role
+from serving.review import Account, Case, DecisionForm, Part, Queue, Role
 from tests.filling import fill
 from tests.house import SECRET, House, open_house
 
@@ -73,7 +73,7 @@ def lived_in(house: House, count: int) -> None:
 def _decide(queue: Queue, reader: Account, form: DecisionForm) -> None:
     case = queue.claim(reader)
     if case is not None:
-        queue.record_exposure(case.id, reader, len((case.text or "").split()))
+        queue.record_exposure(case.id, reader, Part.TEXT, len((case.text or "").split()))
         queue.decide(case.id, reader, form)
 
 

@@ -390,6 +390,10 @@ def test_exposure_is_one_s_own(house):
     assert shown.json() == reading.get("/v1/exposure").json()["pace"]
     (day,) = reading.get("/v1/exposure").json()["read"]
     assert (day["family"], day["cases"], day["words"]) == ("terrorisme", 1, 2)
+    for part, words in (("text", 2), ("thread", 3)):
+        reading.post(f"/v1/cases/{case_id}/exposure", json={"words": words, "part": part})
+    (day,) = reading.get("/v1/exposure").json()["read"]
+    assert (day["cases"], day["words"]) == (1, 5)
     assert resting.get("/v1/exposure").json()["read"] == []
     assert reading.post("/v1/cases/inconnu/exposure", json={"words": 2}).status_code == 404
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 
 from serving.bundle import LEVELED, OUTPUT_KEYS, Conflict, InputError, NotFound, Verdict
-from serving.review import Accounts, DecisionForm, KeyKind, NewCase, Queue, Role, Source
+from serving.review import Accounts, DecisionForm, KeyKind, NewCase, Part, Queue, Role, Source
 
 PLATFORM = Source("clef", KeyKind.PLATFORM)
 SECRET = b"a secret for tests, 32 bytes long"
@@ -156,17 +157,46 @@ class TestLedger:
     def test_what_was_read_by_day_family_and_severity(self, queue, fill, ana, noon):
         ids = fill("grave 1", "haine 1", "haine 2")
         for text, words in (("grave 1", 10), ("haine 1", 4), ("haine 2", 6)):
-            queue.record_exposure(ids[text], ana, words, now=noon)
-        queue.record_exposure(ids["haine 2"], ana, 5, again=True, now=noon)
-        queue.record_exposure(ids["grave 1"], ana, 1, now=noon - timedelta(days=10))
+            queue.record_exposure(ids[text], ana, Part.TEXT, words, now=noon)
+        queue.record_exposure(ids["haine 2"], ana, Part.THREAD, 5, now=noon)
+        queue.record_exposure(ids["grave 1"], ana, Part.TEXT, 1, now=noon - timedelta(days=10))
         found = [(line.family, line.severity, line.cases, line.words) for line in queue.exposure_of(ana.id, now=noon)]
         assert found == [("haine", "mild", 2, 15), ("terrorisme", "grave", 1, 10)]
+
+    def test_what_is_shown_again_on_a_day_is_not_read_again(self, queue, fill, ana, colleague, noon):
+        ids = fill("haine 1")
+
+        def shown(person, part, words, now=noon):
+            queue.record_exposure(ids["haine 1"], person, part, words, now=now)
+            lines = queue.exposure_of(person.id, now=now)
+            return [(line.day, line.cases, line.words) for line in lines]
+
+        assert shown(ana, Part.TEXT, 4) == [("2026-03-02", 1, 4)]
+        assert shown(ana, Part.TEXT, 4, noon + timedelta(hours=1)) == [("2026-03-02", 1, 4)]
+        assert shown(ana, Part.NOTICE, 3) == [("2026-03-02", 1, 7)]
+        assert shown(ana, Part.NOTICE, 3) == [("2026-03-02", 1, 7)]
+        assert shown(colleague, Part.TEXT, 4) == [("2026-03-02", 1, 4)]
+        assert shown(ana, Part.TEXT, 4, noon + timedelta(days=1)) == [("2026-03-02", 1, 7), ("2026-03-03", 1, 4)]
+
+    def test_which_parts_were_shown_is_kept_for_a_day(self, queue, fill, ana, noon):
+        ids = fill("haine 1", "haine 2")
+        queue.record_exposure(ids["haine 1"], ana, Part.TEXT, 4, now=noon)
+        queue.record_exposure(ids["haine 2"], ana, Part.TEXT, 4, now=noon + timedelta(days=1))
+        with queue.engine.connect() as connection:
+            kept = connection.exec_driver_sql("SELECT day, case_id FROM shown").all()
+        assert [tuple(row) for row in kept] == [("2026-03-03", ids["haine 2"])]
+
+    def test_two_parts_shown_at_once_are_one_case(self, queue, fill, ana, noon):
+        ids = fill("haine 1")
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(lambda part: queue.record_exposure(ids["haine 1"], ana, part, 2, now=noon), Part))
+        assert [(line.cases, line.words) for line in queue.exposure_of(ana.id, now=noon)] == [(1, 6)]
 
     def test_what_masking_and_known_texts_spare(self, queue, fill, ana, noon):
         long = "haine " + "mot " * 19
         ids = fill(long)
         queue.claim(ana, now=noon)
-        queue.record_exposure(ids[long], ana, 5, now=noon)
+        queue.record_exposure(ids[long], ana, Part.TEXT, 5, now=noon)
         queue.decide(ids[long], ana, LEGAL, now=noon)
         later = noon + timedelta(minutes=2)
         queue.receive([NewCase(external_id="copie", text=long)], source=PLATFORM, now=later)

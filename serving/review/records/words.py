@@ -90,6 +90,17 @@ READERS = frozenset({Role.ANALYST, Role.SENIOR, Role.SUPERVISOR})
 SENIORS = frozenset({Role.SENIOR, Role.SUPERVISOR})
 
 
+class Part(StrEnum):
+    """What of a case is shown apart; each counts once a day for whoever reads it."""
+
+    TEXT = "text"
+    """The text itself."""
+    THREAD = "thread"
+    """The posts around it."""
+    NOTICE = "notice"
+    """What the reporter explains."""
+
+
 class Opening(StrEnum):
     """What becomes of the text when somebody opens a case that they hold; everybody else's text waits to be asked."""
 

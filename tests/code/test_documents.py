@@ -126,11 +126,24 @@ def test_a_promise_is_judged_by_its_figure_then_by_its_interval(bundle: Path) ->
         assert accuracy.promise(judged, "probable", "maximum recall @ precision >= 0.6") == expected
 
 
-def test_error_rates_are_by_label_and_by_variety_of_language(folder: Path) -> None:
-    text = read(folder, "exactitude")
+def test_error_rates_are_by_label_and_by_variety_of_language(
+    bundle: Path, settings: Settings, audit_file: Path, tmp_path: Path
+) -> None:
+    ours = read_audit(audit_file).model_copy(update={"data_sha256": "", "data": "jeu de test de la recette"})
+    found = documents(gather(bundle, settings, write_json(ours, tmp_path / "audit.json")), "2026-11-22")
+    text = {item.name: item.markdown for item in found}["exactitude"]
+    assert "Variétés de nos propres cas tenus à l'écart" in text
     assert "| haine | 0,20 | probable | 20 % [15–25] | 40 % [35–45] | 10 % [5–15] | 20 % [15–25] | tenue |" in text
     assert re.search(r"^\| verlan et argot \| 40 \| 20 \| 100 % ", text, flags=re.MULTILINE)
     assert re.search(r"^\| standard écrit \| 40 \| 20 \| 0 % ", text, flags=re.MULTILINE)
+
+
+def test_rows_of_a_file_are_never_told_as_ours(folder: Path) -> None:
+    for name in ("exactitude", "modele", "annexe_iv"):
+        assert "**Lignes du fichier `rows.csv`, données à l'audit : ni les lignes de test" in read(folder, name)
+    text = read(folder, "exactitude")
+    assert "Variétés de nos propres cas" not in text
+    assert re.search(r"^\| verlan \| 40 \| 20 \| 100 % ", text, flags=re.MULTILINE)
 
 
 def test_an_audit_without_varieties_says_so(bundle: Path, settings: Settings, audit_file: Path, tmp_path: Path) -> None:

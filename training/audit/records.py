@@ -282,6 +282,11 @@ class Audit(Frozen):
     queue: QueueAudit | None = None
     seconds: float
 
+    @property
+    def own_rows(self) -> bool:
+        """Whether its rows are the test rows of the recipe that made the bundle."""
+        return not self.data_sha256 and not self.request.any_recipe
+
     def figures(self) -> Figures:
         """Every figure that a gate may name, and that an experiment tracker logs."""
         from .summary import headline

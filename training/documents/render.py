@@ -102,7 +102,7 @@ def _rates(facts: Facts) -> dict[str, Any]:
         "unmeasured": accuracy.unmeasured(manifest),
         "varieties": accuracy.tables_by(audit, accuracy.VARIETY),
         "variety": accuracy.VARIETY,
-        "registers": REGISTERS,
+        "registers": REGISTERS if audit.own_rows else {},
         "sources": accuracy.tables_by(audit, accuracy.SOURCE),
         "source": accuracy.SOURCE,
         "level_title": LEVEL_TITLES[audit.level],

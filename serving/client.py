@@ -159,8 +159,8 @@ class Client:
         url: str,
         key: str,
         *,
-        patience: float = 90.0,
-        timeout: float = 60.0,
+        patience: float = 180.0,
+        timeout: float = 130.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         """``url`` without ``/v1``.
@@ -168,7 +168,8 @@ class Client:
         Args:
             patience: seconds for one call, waits included, before its last failure is raised; 0 asks once. A quota is
                 counted by the minute, so that 60 is enough to see its end.
-            timeout: seconds for one answer.
+            timeout: seconds for one answer; the service gives up after 115, so that a shorter one asks twice for the
+                same work.
             transport: another way out than the network, of httpx (proxies, certificates, tests).
 
         Raises:
@@ -293,7 +294,7 @@ class Client:
         method = "GET" if content is None else "POST"
         try:
             answer = self._http.request(method, self._address + path, content=content, params=query)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise Unreachable(f"{self._address}: no answer ({type(error).__name__})") from None
         if answer.is_redirect:
             raise Misunderstood(f"{self._address}{path}: leads elsewhere; give the address it leads to")

@@ -43,11 +43,13 @@ class Lineup:
         self._longest = settings.max_text
         self._counters = counters
         self._shadow: Shadow | None = None
-        self.champion = Champion(open_warm(settings.bundle, settings.sessions, settings.max_text), self._observe)
-        counters.bundle_in_role("champion", self.champion.bundle_id, 1)
+        # Links are looked at before what they lead to is opened: one that is moved meanwhile is seen to have moved.
         self._watches = [Watch(settings.bundle, self._replace_champion)]
         if settings.shadow_bundle:
             self._watches.append(Watch(settings.shadow_bundle, self._replace_shadow))
+        self.champion = Champion(open_warm(settings.bundle, settings.sessions, settings.max_text), self._observe)
+        counters.bundle_in_role("champion", self.champion.bundle_id, 1)
+        if settings.shadow_bundle:
             self._open_first_shadow(settings.shadow_bundle)
 
     @property

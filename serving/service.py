@@ -27,7 +27,7 @@ from starlette.types import Receive, Scope, Send
 from serving.api import create_app
 from serving.api.auth import Doors, Gate
 from serving.api.journal import Journal, start_logging
-from serving.api.limits import BodyLimit, Limits
+from serving.api.limits import BodyLimit, Deadline, Limits
 from serving.api.meters import Meters, forget_ended_processes, forget_this_process
 from serving.api.problems import note_unexpected, problem_of
 from serving.api.quotas import Quotas, Turnstile
@@ -52,8 +52,10 @@ os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
 
 log = logging.getLogger("vigie.service")
 
-#: Seconds until a request must have an answer. BentoML keeps half a KiB of every request for as long.
+#: Seconds until a request must have an answer, and a little before that until ours says so in the words of the route
+#: asked. BentoML keeps half a KiB of every request for as long.
 _TIMEOUT = 120
+_PATIENCE = _TIMEOUT - 5
 #: Seconds after which a thread that computes in Python lets the others go on. A model's thread that has finished its
 #: window waits as long before it can take the next: at Python's own 5 ms, a tenth of the machine.
 _TURN = 0.0005
@@ -326,6 +328,7 @@ VigieService = bentoml.service(
 
 # Outermost first; around BentoML's own routes as well.
 VigieService.add_asgi_middleware(Journal, meters=worker.instruments)
+VigieService.add_asgi_middleware(Deadline, seconds=_PATIENCE)
 VigieService.add_asgi_middleware(Traced, provider=worker.traces)
 VigieService.add_asgi_middleware(Gate, doors=worker.doors)
 VigieService.add_asgi_middleware(Turnstile, quotas=worker.quotas)

@@ -12,10 +12,11 @@ from starlette.responses import JSONResponse
 from serving.answers import ExplainAnswer
 from serving.bundle import LEVELED, OUTPUT_KEYS, InputError, Manifest, Verdict
 from serving.bundle.errors import nearest
+from serving.explain import Explanation
 
 from .document import read_body, told
-from .schemas import ITEMS_SCHEMA, Body, ScoreItem, json_body, parse
-from .scoring import Item, Scorer, answers_of, items_of, verdicts_of
+from .schemas import ITEMS_SCHEMA, Body, json_body, parse
+from .scoring import Scorer, answers_of, explanations, items_of, verdicts_of
 
 _EXAMPLE: dict[str, Any] = {"items": [{"id": "a1", "text": "Un texte à lire."}], "labels": ["haine"]}
 
@@ -42,8 +43,9 @@ def explaining_routes(scorer: Scorer) -> APIRouter:
         items = items_of(body.items, scorer.limits.explained)
         found = await verdicts_of(scorer, items)
         answers = answers_of(body.items, items, found)
-        for answer, item, verdict in zip(answers, items, found, strict=True):
-            answer.update(await _words(scorer, item, verdict, keys))
+        explained = await explanations(scorer, items, [isinstance(verdict, Verdict) for verdict in found])
+        for answer, why, verdict in zip(answers, explained, found, strict=True):
+            answer.update(_words(why, verdict, keys))
         scorer.count(answers)
         return JSONResponse({"bundle": scorer.classifier.bundle_id, "items": answers})
 
@@ -63,13 +65,12 @@ def known_labels(asked: Sequence[str], manifest: Manifest) -> list[str]:
     return [key for key in asked if manifest.label(key)]
 
 
-async def _words(scorer: Scorer, item: Item, found: Verdict | InputError, keys: Sequence[str]) -> dict[str, Any]:
+def _words(why: Explanation | None, found: Verdict | InputError, keys: Sequence[str]) -> dict[str, Any]:
     """``words``, their ``weights`` for each label, and ``spans``; null for a text that could not be read."""
-    if not (isinstance(item, ScoreItem) and isinstance(found, Verdict)):
+    if why is None or not isinstance(found, Verdict):
         return dict.fromkeys(("words", "weights", "spans"))
-    explanation = await scorer.explain(item.text)
     return {
-        "words": [part._asdict() for part in explanation.parts],
-        "weights": {key: explanation.of(key).round(4).tolist() for key in keys},
-        "spans": [span._asdict() for span in explanation.spans(found, keys)],
+        "words": [part._asdict() for part in why.parts],
+        "weights": {key: why.of(key).round(4).tolist() for key in keys},
+        "spans": [span._asdict() for span in why.spans(found, keys)],
     }

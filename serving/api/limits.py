@@ -1,15 +1,17 @@
-"""How much one request may carry. Knows bytes and counts; nothing of what they mean."""
+"""How much one request may carry and how long it may take. Knows counts and seconds; nothing of what they mean."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.bundle.errors import Unavailable
 from serving.settings import Settings, available_cores
 
-from .problems import Problem
+from .problems import Problem, problem_of
 
 
 @dataclass(frozen=True)
@@ -97,3 +99,31 @@ async def _read(receive: Receive, limit: int) -> tuple[bytes | None, bool]:
             body += chunk
         if seen > limit * _DRAIN or not message.get("more_body", False):
             return (bytes(body), True) if seen <= limit else (None, True)
+
+
+class Deadline:
+    """Pure ASGI: answers 503 in our words when a request has taken too long, before the shell does so in its own."""
+
+    def __init__(self, app: ASGIApp, seconds: float) -> None:
+        self.app = app
+        self.seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application until the deadline; what a thread computes then ends with its slice."""
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            async with asyncio.timeout(self.seconds) as timer:
+                return await self.app(scope, receive, noted)
+        except TimeoutError:
+            if begun or not timer.expired():
+                raise
+        late = Unavailable(f"no answer within {self.seconds:g} s; send fewer or shorter texts", code="too_slow")
+        return await problem_of(late).response(scope)(scope, receive, send)

@@ -64,30 +64,42 @@ class Scorer:
             Overloaded: they would wait too long.
             TooMany: the key behind the request has used its texts of this minute.
         """
-        return await self._in_slices(partial(self._cache.score, self.classifier), texts)
+        return await self._admitted(partial(self._cache.score, self.classifier), texts)
 
     async def score_anew(self, texts: Sequence[str]) -> list[Verdict | InputError]:
         """Judge ``texts`` without what is remembered of them; raises as ``score`` does."""
-        return await self._in_slices(self.classifier.score, texts)
+        return await self._admitted(self.classifier.score, texts)
 
-    async def explain(self, text: str) -> Explanation:
-        """What each word of a text that can be scored weighs; as many readings as it has words. Raises likewise."""
-        occlusion = Occlusion.of(text)
+    async def explain(self, texts: Sequence[str]) -> list[Explanation]:
+        """What each word of texts that can be scored weighs; as many readings as they have words. Raises likewise.
+
+        All of them are paid for before the first is read: a refusal half-way would waste what was read.
+        """
+        occlusions = [Occlusion.of(text) for text in texts]
+        with self._admission.request():
+            await spend(sum(1 + len(occlusion.parts) for occlusion in occlusions))
+            return [await self._explained(occlusion) for occlusion in occlusions]
+
+    async def _explained(self, occlusion: Occlusion) -> Explanation:
         logits = await self._in_slices(self.classifier.logits, occlusion.readings)
         return occlusion.explain(self.classifier.manifest, logits)
+
+    async def _admitted(self, read: Callable[[Sequence[str]], list[Answer]], texts: Sequence[str]) -> list[Answer]:
+        """What ``read`` answers of ``texts``, once they were let in and paid for."""
+        with self._admission.request():
+            await spend(len(texts))
+            return await self._in_slices(read, texts)
 
     async def _in_slices(self, read: Callable[[Sequence[str]], list[Answer]], texts: Sequence[str]) -> list[Answer]:
         """What ``read`` answers of ``texts``, in threads, letting other requests through between two slices."""
         found: list[Answer] = []
-        with self._admission.request():
-            await spend(len(texts))
-            started = time.perf_counter()
-            for first in range(0, len(texts), _SLICE):
-                part = texts[first : first + _SLICE]
-                with self._admission.reading(part):
-                    threads = self._alone if len(part) == 1 else self._slices
-                    found += await asyncio.get_running_loop().run_in_executor(threads, copy_context().run, read, part)
-            self._meters.scoring.observe(time.perf_counter() - started)
+        started = time.perf_counter()
+        for first in range(0, len(texts), _SLICE):
+            part = texts[first : first + _SLICE]
+            with self._admission.reading(part):
+                threads = self._alone if len(part) == 1 else self._slices
+                found += await asyncio.get_running_loop().run_in_executor(threads, copy_context().run, read, part)
+        self._meters.scoring.observe(time.perf_counter() - started)
         return found
 
     def receipt(self, text: str, verdict: Verdict) -> Receipt:
@@ -113,11 +125,12 @@ def scoring_routes(scorer: Scorer) -> APIRouter:
         items = items_of(body.items, scorer.limits.explained if "spans" in body.include else scorer.limits.items)
         found = await verdicts_of(scorer, items)
         answers = answers_of(body.items, items, found)
-        for answer, item, verdict in zip(answers, items, found, strict=True):
-            if "receipt" in body.include:
+        if "receipt" in body.include:
+            for answer, item, verdict in zip(answers, items, found, strict=True):
                 answer["receipt"] = _receipt(scorer, item, verdict)
-            if "spans" in body.include:
-                answer["spans"] = await _spans(scorer, item, verdict)
+        if "spans" in body.include:
+            for answer, spans in zip(answers, await _spans(scorer, items, found), strict=True):
+                answer["spans"] = spans
         scorer.count(answers)
         return JSONResponse({"bundle": scorer.classifier.bundle_id, "items": answers})
 
@@ -186,13 +199,26 @@ def _receipt(scorer: Scorer, item: Item, found: Verdict | InputError) -> dict[st
     return None
 
 
-async def _spans(scorer: Scorer, item: Item, found: Verdict | InputError) -> list[dict[str, Any]] | None:
+async def _spans(
+    scorer: Scorer, items: Sequence[Item], found: Sequence[Verdict | InputError]
+) -> list[list[dict[str, Any]] | None]:
     """The words that carry what is at least possible; nothing is read again where nothing is."""
-    if not (isinstance(item, ScoreItem) and isinstance(found, Verdict)):
+    worth = [isinstance(v, Verdict) and any(at_least(level, "possible") for level in v.levels.values()) for v in found]
+    explained = await explanations(scorer, items, worth)
+    return [_passages(why, verdict) for why, verdict in zip(explained, found, strict=True)]
+
+
+def _passages(why: Explanation | None, found: Verdict | InputError) -> list[dict[str, Any]] | None:
+    if not isinstance(found, Verdict):
         return None
-    if not any(at_least(level, "possible") for level in found.levels.values()):
-        return []
-    return [span._asdict() for span in (await scorer.explain(item.text)).spans(found, LEVELED)]
+    return [span._asdict() for span in why.spans(found, LEVELED)] if why else []
+
+
+async def explanations(scorer: Scorer, items: Sequence[Item], worth: Sequence[bool]) -> list[Explanation | None]:
+    """What the words weigh of the items that are worth it, which could be scored; None for the others."""
+    texts = [item.text for item, wanted in zip(items, worth, strict=True) if wanted and isinstance(item, ScoreItem)]
+    explained = iter(await scorer.explain(texts) if texts else ())
+    return [next(explained) if wanted else None for wanted in worth]
 
 
 def _id_of(item: Item, raw: object, number: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
@@ -10,6 +12,7 @@ from starlette.responses import JSONResponse
 
 from serving.answers import ThresholdsAnswer
 from serving.bundle import OUTPUT_KEYS, Bundle, Curve, Label, OperatingPoint, parse, reweighted, solve
+from serving.bundle.errors import Overloaded
 from serving.bundle.operating import Formula
 
 from . import schemas
@@ -17,13 +20,16 @@ from .document import read_body, told
 from .explaining import known_labels
 from .schemas import Body, json_body
 from .scoring import Scorer
-from .threads import in_thread
 
 _EXAMPLE: dict[str, Any] = {
     "formula": "maximum recall @ precision >= 0.75",
     "labels": ["haine"],
     "population_rate": 0.05,
 }
+
+
+#: Requests that may wait for the one thread that solves: a formula for all labels takes seconds.
+_MOST, _SECONDS = 8, 4
 
 
 class ThresholdsRequest(Body):
@@ -40,6 +46,8 @@ class ThresholdsRequest(Body):
 def threshold_routes(scorer: Scorer) -> APIRouter:
     """The route of thresholds."""
     routes = APIRouter(tags=["scoring"])
+    # A thread of its own: those of the database let people in, and must not wait for arithmetic.
+    solver, asked = ThreadPoolExecutor(1, thread_name_prefix="vigie-solve"), 0
 
     @routes.post("/v1/thresholds", responses=told(ThresholdsAnswer, 413), openapi_extra=read_body(ThresholdsRequest))
     async def thresholds(request: Request) -> JSONResponse:
@@ -47,7 +55,16 @@ def threshold_routes(scorer: Scorer) -> APIRouter:
         body = schemas.parse(ThresholdsRequest, await json_body(request))
         formula, bundle = parse(body.formula), scorer.classifier.bundle
         keys = known_labels(body.labels or OUTPUT_KEYS, bundle.manifest)
-        rows = await in_thread(solved, bundle, formula, keys, body.population_rate)
+        nonlocal asked
+        if asked >= _MOST:
+            again = _MOST * _SECONDS
+            raise Overloaded(f"{_MOST} formulas wait to be solved; come back in {again} s", retry_after=again)
+        asked += 1
+        try:
+            args = (bundle, formula, keys, body.population_rate)
+            rows = await asyncio.get_running_loop().run_in_executor(solver, solved, *args)
+        finally:
+            asked -= 1
         return JSONResponse({"bundle": bundle.id, "formula": formula.text, "labels": rows})
 
     return routes

@@ -12,7 +12,7 @@ from serving.bundle import Unavailable
 from serving.settings import Settings
 
 from .deployment import queue_and_accounts
-from .terminal import day, out, say
+from .terminal import day, say, show
 
 if TYPE_CHECKING:  # as in deployment.py
     from serving.review import Hook, Hooks
@@ -48,7 +48,7 @@ def hook_list() -> None:
     table = Table("id", "url", "key", "created", "told up to", "state")
     for hook in _open_hooks().listed():
         table.add_row(hook.id, hook.url, hook.key_id or "all", day(hook.created_at), str(hook.cursor), _state(hook))
-    out.print(table)
+    show(table)
 
 
 @hook_verbs.command("remove")

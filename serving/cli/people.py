@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from .deployment import open_accounts
-from .terminal import day, out, say
+from .terminal import day, say, show
 
 if TYPE_CHECKING:  # as in deployment.py
     from serving.review import Quota
@@ -44,7 +44,7 @@ def key_list() -> None:
         quota = (key.quota.requests_per_minute, key.quota.texts_per_minute, key.quota.concurrency)
         shown = ("default" if value is None else "no limit" if value == 0 else str(value) for value in quota)
         table.add_row(key.id, key.kind, key.name, day(key.created_at), day(key.revoked_at), *shown)
-    out.print(table)
+    show(table)
 
 
 @key_verbs.command("quota")
@@ -85,7 +85,7 @@ def user_list() -> None:
     for account in open_accounts().list_users():
         factor = "set up" if account.second_factor else "to set up" if account.must_enrol else "none"
         table.add_row(account.id, account.name, account.role, factor)
-    out.print(table)
+    show(table)
 
 
 @user_verbs.command("reset-second-factor")

@@ -14,7 +14,7 @@ from rich.table import Table
 from serving.bundle import ConfigError, Unavailable, open_bundle
 from serving.settings import Settings
 
-from .terminal import out
+from .terminal import show
 
 if TYPE_CHECKING:  # as in deployment.py
     from serving.demo import Demo
@@ -75,4 +75,4 @@ def _announce(demo: Demo, settings: Settings) -> None:
     table.add_row("one-time password", demo.password)
     table.add_row("API key", demo.key)
     table.add_row("queue", f"{demo.cases} cases from {demo.source}")
-    out.print(table, soft_wrap=True)
+    show(table)

@@ -12,11 +12,15 @@ from typing import IO, Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from serving.bundle import InputError
 
 out = Console()
 err = Console(stderr=True)
+
+#: Columns beyond which even a table folds.
+_WIDEST = 1_000
 
 SourceFile = Annotated[str, typer.Argument(metavar="FILE|-", help="CSV, JSONL, Parquet or lines; - is standard input.")]
 TextColumn_ = Annotated[str, typer.Option("--text-column", help="Column or key that holds the text.")]
@@ -27,6 +31,12 @@ Format = Annotated[str | None, typer.Option("--format", help="csv, jsonl, parque
 def say(line: str) -> None:
     """Print a line as it is: no markup, no colour, no folding."""
     out.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def show(table: Table) -> None:
+    """Print a table as wide as it is, however narrow the terminal: ids are there to be copied."""
+    width = out.measure(table, options=out.options.update(max_width=_WIDEST)).maximum
+    Console(width=max(out.width, width)).print(table)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import httpx
 from serving.bundle.errors import InputError, Unavailable
 
 _LONGEST = 2_000
+_LAST_PORT = 65_535
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ def check_address(url: str, allowed: Allowed) -> httpx.URL:
         raise _unfit(f"the scheme is {parsed.scheme[:16]!r}; http needs VIGIE_HOOK_HTTP=1")
     if not parsed.host or parsed.userinfo or parsed.fragment or len(url) > _LONGEST:
         raise _unfit("a host is needed, and no name, password or fragment")
+    if parsed.port is not None and not 0 < parsed.port <= _LAST_PORT:
+        raise _unfit(f"the port is {parsed.port}, beyond {_LAST_PORT}")
     return parsed
 
 

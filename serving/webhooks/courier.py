@@ -145,7 +145,7 @@ async def send(url: str, secret: str, message_id: str, body: bytes, allowed: All
         return f"no answer within {_PATIENCE:.0f} s"
     except VigieError as error:
         return error.detail
-    except httpx.HTTPError as error:
+    except Exception as error:  # whatever an address makes a library raise: this hook has failed, the others go on
         return type(error).__name__
 
 

@@ -1,4 +1,4 @@
-"""The size limit, counted on the bytes that come."""
+"""The size limit, counted on the bytes that come; the time limit, answered in the words of the route."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import anyio
 import pytest
 
-from serving.api.limits import BodyLimit
+from serving.api.limits import BodyLimit, Deadline
 
 LIMIT = 1_000
 
@@ -80,3 +80,43 @@ def test_an_endless_body_is_not_read_to_its_end():
 def test_a_client_that_leaves_half_way_reaches_nothing_with_a_half_body():
     _, sent = post([{"type": "http.request", "body": b"x", "more_body": True}])
     assert sent == []
+
+
+async def _never_ends(scope, receive, send):
+    await anyio.sleep_forever()
+
+
+async def _stops_half_way(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await anyio.sleep_forever()
+
+
+def timed(app, path: str) -> list[dict]:
+    """What is sent by an application that has 10 ms."""
+    sent: list[dict] = []
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": path, "headers": [], "state": {"request_id": "r"}}
+    anyio.run(Deadline(app, 0.01), scope, None, send)
+    return sent
+
+
+def test_what_takes_too_long_is_told_in_our_words():
+    start, body = timed(_never_ends, "/v1/score")
+    assert start["status"] == 503
+    told = json.loads(body["body"])
+    assert (told["code"], told["request_id"]) == ("too_slow", "r")
+    assert "fewer or shorter texts" in told["detail"]
+
+
+def test_on_a_facade_it_is_told_in_theirs():
+    start, body = timed(_never_ends, "/v1/moderations")
+    assert start["status"] == 503
+    assert isinstance(json.loads(body["body"])["error"], dict)
+
+
+def test_an_answer_that_has_begun_is_cut_not_contradicted():
+    with pytest.raises(TimeoutError):
+        timed(_stops_half_way, "/v1/score")

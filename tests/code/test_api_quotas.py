@@ -117,6 +117,16 @@ def test_a_facade_says_it_in_its_own_shape(opened):
     assert int(answer.headers["retry-after"]) >= 1
 
 
+def test_words_that_no_minute_pays_for_are_refused_before_any_is_read(opened):
+    """Else a client that comes back as told would read, and pay, half of them for ever."""
+    key = opened(Quota(texts_per_minute=30)).key()
+    several = {"items": [{"text": "une menace de plus dans la rue"}] * 5}
+    answer = key.post("/v1/explain", json=several)
+    assert (answer.status_code, answer.json()["code"]) == (422, "too_many_items")
+    assert "40" in answer.json()["detail"]
+    assert key.post("/v1/score", json={"items": [{"text": "a"}] * 25}).status_code == 200
+
+
 def test_requests_at_once_are_bounded_and_given_back(opened):
     begun, go_on = Event(), Event()
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
 import numpy as np
 import pytest
 
+from serving.api import thresholds
 from serving.bundle import Curve, open_bundle, reweighted
 from serving.bundle.operating import sweep
 
@@ -103,3 +108,25 @@ def test_a_shipped_formula_gives_the_shipped_point(root):
             (row,) = solved(bundle, parse(point.formula), [label.key], None)
             assert row["threshold"] == point.threshold
             assert row["metrics"] == {name: interval.model_dump() for name, interval in point.metrics.items()}
+
+
+def test_formulas_wait_for_one_thread_and_a_crowd_is_told_to_come_back(house, monkeypatch):
+    held, running = threading.Event(), []
+
+    def slow(*_args):
+        running.append(threading.current_thread().name)
+        assert held.wait(60)
+        return []
+
+    monkeypatch.setattr(thresholds, "solved", slow)
+    body, most = {"formula": "maximum recall @ precision >= 0.75"}, thresholds._MOST
+    with ThreadPoolExecutor(most + 1) as pool:
+        asked = [pool.submit(house.key().post, "/v1/thresholds", json=body) for _ in range(most + 1)]
+        late = next(as_completed(asked, timeout=60)).result()  # the others are held
+        held.set()
+        statuses = Counter(one.result().status_code for one in asked)
+    assert (late.status_code, late.json()["code"]) == (503, "overloaded")
+    assert int(late.headers["retry-after"]) >= 1
+    assert statuses == {200: most, 503: 1}
+    assert {name.rpartition("_")[0] for name in running} == {"vigie-solve"}
+    assert len(set(running)) == 1

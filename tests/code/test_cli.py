@@ -27,6 +27,7 @@ def test_a_key_is_made_listed_and_revoked(vigie: Program) -> None:
     made = vigie("key", "create", "Hotline", "--kind", "trusted_flagger").stdout.split()
     assert made[0] in vigie("key", "list").stdout
     assert made[-1] not in vigie("key", "list").stdout
+    assert made[0] in vigie("key", "list", COLUMNS="40").stdout
     assert vigie("key", "quota", made[0], "--texts", "4321").returncode == 0
     assert "4321" in vigie("key", "list").stdout
     refused(vigie("key", "quota", "absent"), "absent")

@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from tiny_bundle import make_tiny_bundle
 
+import serving.lineup as lineup_module
 from serving.api.meters import Meters
 from serving.bundle import BundleError, ConfigError, open_bundle
 from serving.lineup import Lineup
@@ -165,3 +166,21 @@ def test_a_bad_shadow_leaves_the_champion_alone(tmp_path, bundles, ids, opened, 
 def test_a_bad_champion_is_an_error_at_the_start(tmp_path):
     with pytest.raises(BundleError):
         Lineup(Settings.from_env({"VIGIE_BUNDLE": str(tmp_path)}), Meters(CollectorRegistry()))
+
+
+def test_a_link_moved_while_the_first_bundle_opens_is_seen(opened, bundles, tmp_path, ids, monkeypatch):
+    link = tmp_path / "current"
+    use(link, bundles["a"])
+    opens = lineup_module.open_warm
+
+    def moved_meanwhile(path, *rest):
+        classifier = opens(path, *rest)
+        use(link, bundles["b"])
+        return classifier
+
+    monkeypatch.setattr(lineup_module, "open_warm", moved_meanwhile)
+    lineup = opened(VIGIE_BUNDLE=link)
+    assert lineup.champion.bundle_id == ids["a"]
+    monkeypatch.undo()
+    lineup.look()
+    assert lineup.champion.bundle_id == ids["b"]

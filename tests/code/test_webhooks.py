@@ -210,6 +210,7 @@ def test_a_courier_outlives_a_database_out_of_reach(queue, hooks, analyst, recei
         "https://exemple.fr/#ici",
         "exemple.fr",
         "https://exemple.fr/" + "a" * 3_000,
+        "https://exemple.fr:99999/",
     ],
 )
 def test_an_unfit_address_is_refused_without_being_quoted(url):
@@ -314,3 +315,21 @@ def test_a_courier_killed_during_delivery_loses_nothing(database, queue, hooks, 
     assert list(dict.fromkeys(names)) == [f"n{number}" for number in range(8)]
     assert receiver.ids[2] == receiver.ids[3]
     assert receiver.got[2][1] == receiver.got[3][1]
+
+
+def test_a_hook_that_breaks_a_library_fails_alone(queue, hooks, analyst, receiver, noon, monkeypatch):
+    broken, sound = hooks.add(f"{receiver.url}/broken", None, noon), hooks.add(receiver.url, None, noon)
+    posts = courier._post
+
+    async def post(url, *rest):
+        if url.path.endswith("/broken"):
+            raise OverflowError
+        return await posts(url, *rest)
+
+    monkeypatch.setattr(courier, "_post", post)
+    decide(queue, analyst, "a")
+    outcomes: list[str] = []
+    assert delivered(hooks, outcomes=outcomes) == 1
+    assert sorted(outcomes) == ["delivered", "failed"]
+    assert hooks.get(broken.id).failures == 1
+    assert hooks.get(sound.id).failures == 0

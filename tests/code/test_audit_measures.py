@@ -75,6 +75,10 @@ def test_a_shifted_group_is_told_after_correction_and_a_tiny_one_is_shown_untest
     # Two hits out of two say little: as wide as Wilson's interval on two trials.
     assert tiny.figures["probable.tpr"].high - tiny.figures["probable.tpr"].low > 0.6
     assert tiny.figures["subgroup_auc"].high - tiny.figures["subgroup_auc"].low > 0.7
+    assert tiny.figures["bias"].high - tiny.figures["bias"].low > 0.6  # as wide as the rate of three rows
+    assert "ece" not in tiny.figures
+    assert "ece" in found.figures
+    assert found.figures["bias"].high - found.figures["bias"].low < 0.1
 
 
 def test_all_of_a_few_is_not_told_from_most_of_many():

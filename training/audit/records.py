@@ -23,7 +23,7 @@ class GroupFigures(Frozen):
     negative_units: int
     #: Too few units of one answer: figures stand with wide intervals, untested.
     small: bool
-    #: subgroup_auc, bpsn_auc, bnsp_auc, bias, ece, ``<level>.tpr|fpr|selection``.
+    #: subgroup_auc, bpsn_auc, bnsp_auc, bias, ``<level>.tpr|fpr|selection``; ece of a group that is not small.
     figures: Figures
     #: Figure of the group minus that of all other rows.
     difference: Figures = Field(default_factory=dict)

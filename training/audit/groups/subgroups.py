@@ -79,6 +79,14 @@ class Part:
         chosen = self.members[group] & ((self.labels > 0.5) == positive)
         return len({self.units[row] for row in np.flatnonzero(chosen).tolist()})
 
+    def observed(self, group: str) -> float:
+        """Share of ``group`` that is positive, all rows together brought to the declared rate."""
+        rate, chosen, positive = self.scored.label.calibration.population_rate, self.members[group], self.labels > 0.5
+        shares = [
+            self.weights[chosen & side].sum() / max(self.weights[side].sum(), 1e-12) for side in (positive, ~positive)
+        ]
+        return float(rate * shares[0] / max(rate * shares[0] + (1 - rate) * shares[1], 1e-12))
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -167,6 +175,8 @@ def _group(
     small = min(sides) < section.least_units
     figures = {n: _interval(n, v[line], found.draws[n][:, line], sides, small)
                for n, v in found.values.items() if not n.startswith("rest:") and np.isfinite(v[line])}  # fmt: skip
+    if small:
+        figures = _uncertain(figures, part.observed(name), sum(sides))
     difference = {} if small else _differences(found, line, figures, sides)
     parts = zip(column.split(CROSS), name.split(CROSS), strict=True)
     return GroupFigures(
@@ -189,6 +199,19 @@ def _interval(name: str, value: float, draws: Array, sides: tuple[int, int], sma
     drawn = Interval(value=float(value), low=min(low, float(value)), high=max(high, float(value)))
     trials = _trials(name, sides) if small or name not in AREAS else 0
     return widened(drawn, trials) if trials else drawn
+
+
+def _uncertain(figures: Figures, observed: float, trials: int) -> Figures:
+    """Calibration of a small group: as unsure as the rate it is compared with; a distance over tenths says nothing."""
+    kept = {name: found for name, found in figures.items() if name != "ece"}
+    if bias := kept.get("bias"):
+        wide = wilson(observed * trials, trials)
+        ends = {
+            "low": min(bias.low, bias.value - (wide.high - observed)),
+            "high": max(bias.high, bias.value + (observed - wide.low)),
+        }
+        kept["bias"] = bias.model_copy(update=ends)
+    return kept
 
 
 def _trials(name: str, sides: tuple[int, int]) -> int:

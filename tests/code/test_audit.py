@@ -183,6 +183,8 @@ def test_mentions_are_words_whatever_case_and_accents(root):
         (Columns("message", {"hain": "verdict"}), "message,verdict\nx,1\n", "did you mean 'haine'"),
         (Columns("message"), "message,verdict\nx,1\n", "no label column"),
         (Columns("message", {"haine": "verdict"}), "message,verdict\n", "no row"),
+        (Columns("message", {"haine": "verdict"}, ("v",)), "message,verdict,v\nx,1,a × b\n", "row 1: v holds ' × '"),
+        (Columns("message", {"haine": "verdict"}, ("a × b",)), "message,verdict,a × b\nx,1,c\n", "'a × b' holds"),
     ],
 )
 def test_a_wrong_file_is_said_without_its_text(tmp_path, columns, content, said):

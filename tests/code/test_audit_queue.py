@@ -74,6 +74,15 @@ def test_an_export_tells_who_waits_who_is_read_and_whose_decisions_fall(tmp_path
     assert (audit.kind, audit.rows, audit.variety_recall) == ("export", 120, Fixed.recall)
 
 
+def test_a_ground_may_hold_any_sign(tmp_path):
+    path = export(tmp_path / "queue.parquet")
+    table = pd.read_parquet(path)
+    table["ground"] = ["a|b|c × d" if n % 2 else "e" for n in range(len(table))]
+    table.to_parquet(path)
+    found = group(audit_queue(read_queue(path), MENTIONS, Fixed(), {}, SECTION), "ground", "a|b|c × d")
+    assert (found.rows, found.figures["waited"].value) == (60, pytest.approx(63, abs=3))
+
+
 def test_figures_that_a_file_cannot_answer_are_left_out(tmp_path):
     path = export(tmp_path / "queue.parquet")
     table = pd.read_parquet(path)

@@ -170,7 +170,7 @@ def read_rows(path: Path, columns: Columns, mentions: Mentions, titles: Mapping[
         weights=np.ones(len(table)),
         labels={key: _truth(path, table[column], column) for key, column in labels.items()},
         groups={MENTION: [mentions.named(text) for text in texts]}
-        | {name: [_cell(value) for value in table[name]] for name in columns.groups}
+        | {name: _cells(path, name, table[name]) for name in columns.groups}
         | ({PERIOD: periods(str(path), columns.time, list(table[columns.time]))} if columns.time else {}),
         titles={name: _TITLES[name] for name in (MENTION, PERIOD)} | _of(MENTION, titles),
     )
@@ -195,6 +195,8 @@ def _check(path: Path, table: pd.DataFrame, columns: Columns, labels: Mapping[st
             raise InputError(f"--label-columns: {key!r} is no output{nearest(key, OUTPUT_KEYS)}")
     if own := sorted({MENTION, PERIOD} & set(columns.groups)):
         raise InputError(f"--group-columns: {own[0]!r} is the audit's own column; rename yours")
+    if crossing := next((name for name in columns.groups if CROSS in name), None):
+        raise InputError(f"--group-columns: {crossing!r} holds {CROSS!r}, the sign of an intersection; rename it")
     singles = (columns.unit, columns.id, columns.time)
     given = [columns.text, *labels.values(), *columns.groups, *(column for column in singles if column)]
     known = [str(name) for name in table.columns]
@@ -228,7 +230,18 @@ def _value(path: Path, number: int, column: str, cell: str) -> float:
     )
 
 
-def _cell(value: str) -> tuple[str, ...]:
+def _cells(path: Path, column: str, values: Iterable[str]) -> list[tuple[str, ...]]:
+    return [_cell(path, number, column, value) for number, value in enumerate(values, start=1)]
+
+
+def _cell(path: Path, number: int, column: str, value: str) -> tuple[str, ...]:
+    if CROSS in value:
+        raise InputError(
+            f"{path}: row {number}: {column} holds {CROSS!r}, which the audit writes between the groups of an "
+            "intersection; write these names otherwise",
+            code="bad_row",
+            pointer=f"/{number}/{column}",
+        )
     return tuple(dict.fromkeys(part.strip() for part in value.split(SEPARATOR) if part.strip()))
 
 

@@ -150,8 +150,8 @@ class Pump(threading.Thread):
             with self._champion.pinned():
                 handled = self._queue.score_pending(self._champion)
             self._meters.scored.inc(handled)
+            self._erase()  # before sealing, which a log that lost its seals refuses
             self._queue.seal()
-            self._erase()
         except Exception as error:  # whatever happens to one batch, the thread goes on
             note_unexpected(error, None)
             return 0

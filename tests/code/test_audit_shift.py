@@ -34,6 +34,14 @@ def test_a_cell_that_is_no_date_is_said_without_its_content():
     assert "jamais" not in error.value.detail
 
 
+def test_a_french_date_is_refused_rather_than_read_as_an_american_one():
+    for cell in ("03/04/2026", "31/03/2026", "3 avril 2026", "03-04-2026"):
+        with pytest.raises(InputError, match="row 2: quand is no date; expected one like 2026-03-31"):
+            periods("f.csv", "quand", ["2026-03-01", cell])
+    mixed = ["2026-03-01", "2026-03-01 08:00:00", "2026-03-01T08:00:00+02:00", " 2026-03-01T08:00:00.25Z "]
+    assert set(periods("f.csv", "quand", mixed)) == {("2026-03-01",)}
+
+
 def test_a_dated_file_is_compared_by_period_and_not_crossed_with_it(tmp_path):
     path = tmp_path / "rows.csv"
     lines = [f"texte {n},{n % 2},2026-0{1 + n % 3}-15,v{n % 2}" for n in range(30)]

@@ -17,10 +17,12 @@ def periods(path: str, column: str, cells: Sequence[str]) -> list[tuple[str, ...
     """The calendar period of each cell, in the finest unit that gives at most twelve; none for a blank cell.
 
     Raises:
-        InputError: a cell is no date; names the row, never the cell.
+        InputError: a cell is no date of ISO 8601; names the row, never the cell.
     """
-    blank = np.array([not cell.strip() for cell in cells])
-    dates = pd.to_datetime(pd.Series(list(cells)), errors="coerce", utc=True, format="mixed").dt.tz_localize(None)
+    written = [cell.strip() for cell in cells]
+    blank = np.array([not cell for cell in written])
+    # ISO 8601 alone: 03/04/2026 is April in France and March elsewhere, and pandas would choose in silence.
+    dates = pd.to_datetime(pd.Series(written), errors="coerce", utc=True, format="ISO8601").dt.tz_localize(None)
     if len(wrong := np.flatnonzero(dates.isna() & ~blank)):
         number = int(wrong[0]) + 1
         raise InputError(f"{path}: row {number}: {column} is no date; expected one like 2026-03-31, or a blank cell",

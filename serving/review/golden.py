@@ -1,11 +1,12 @@
 """Golden items: cases whose right decision is known, handed out among the real ones and never counted as real work.
 
-The item itself never waits. Whoever is to answer it gets a copy that looks like any other case: own id, the key of
-the latest real case, the claim's step named after its lane.
+The item itself never waits. Whoever is to answer it gets a copy that looks like any other case: own id, the key and
+the moments of a recent real case of its lane, the same events, the claim's step named after its lane.
 """
 
 from __future__ import annotations
 
+import json
 import secrets
 from dataclasses import replace
 from datetime import datetime
@@ -16,11 +17,11 @@ from sqlalchemy import Connection, Select, String, bindparam, exists, insert, or
 
 from serving.bundle.errors import Forbidden
 
-from . import intake
+from . import intake, transitions
 from .bodies import DecisionForm, NewCase, check_decision
 from .events import link
 from .exposure import Wishes
-from .keyed import GENESIS
+from .keyed import GENESIS, keyed
 from .places import Rules, facts_of_stored, place_again
 from .records import Account, EventKind, GoldenReport, KeyKind, Received, Role, Source, State
 from .tables import StoredRow, cases, decisions, events, golden_items, skips
@@ -28,6 +29,16 @@ from .tables import StoredRow, cases, decisions, events, golden_items, skips
 _SOURCE = Source("golden", KeyKind.PLATFORM)
 #: Items considered at a draw; a team has tens.
 _OFFERED = 500
+#: Real cases among which one of the same lane is looked for.
+_RECENT = 500
+_JUDGED = [EventKind.SCORED.value, EventKind.SCORE_FAILED.value]
+#: What the model said last of the parameter ``item``.
+_JUDGEMENT = (
+    select(events.c.kind, events.c.body)
+    .where(events.c.case_id == bindparam("item", type_=String), events.c.kind.in_(_JUDGED))
+    .order_by(events.c.number.desc())
+    .limit(1)
+)
 
 
 def add(
@@ -69,29 +80,56 @@ def _offered(topics: tuple[str, ...] | None, mild: bool) -> Select[Any]:
 
 
 def _copy(connection: Connection, rules: Rules, item_id: str, now: datetime) -> StoredRow:
+    """The item as if it had come and been judged when a recent real case of its lane was."""
     item = connection.execute(select(cases).where(cases.c.id == item_id)).one()
-    case_id = intake.new_id(now)
-    latest = select(cases.c.key_id, cases.c.key_kind).where(cases.c.golden.is_(None))
-    real = connection.execute(latest.order_by(cases.c.created_at.desc()).limit(1)).first()
-    key_id, kind = (real.key_id, real.key_kind) if real else (item.key_id, item.key_kind)
-    body = {"digest": item.body_digest, "key_kind": kind}
+    judgement = connection.execute(_JUDGEMENT, {"item": item_id}).first()
+    real = _recent(connection, item.lane, judgement is not None)
+    created, judged = (real.created_at, real.at) if real else (now, now)
+    values = _values(rules, item, real or item, created)
+    event = values.pop("first_event")
+    connection.execute(insert(cases).values(**values))
+    connection.execute(insert(events).values(**event))
+    copy = transitions.lock(connection, values["id"])
+    if judgement is None:
+        return copy
+    if judgement.kind == EventKind.SCORED:
+        # The rest of what it said is in the row already, copied from the item's.
+        said = {name: values[name] for name in ("bundle", "lane", "vital", "harm", "rank")}
+        return transitions.score(connection, rules.secret, copy, judged, said)
+    bundle = json.loads(judgement.body)["bundle"]
+    return transitions.note_failure(connection, rules.secret, copy, judged, bundle, item.score_error)
+
+
+def _recent(connection: Connection, lane: str, judged: bool) -> StoredRow | None:
+    """The latest real case, of this lane if there is one: its key, and when it came and was judged."""
+    seen = (cases.c.id, cases.c.key_id, cases.c.key_kind, cases.c.lane, cases.c.created_at)
+    real = select(*seen).where(cases.c.golden.is_(None)).order_by(cases.c.created_at.desc()).limit(_RECENT).subquery()
+    query = select(real.c.key_id, real.c.key_kind, real.c.created_at, events.c.at)
+    query = query.join(events, events.c.case_id == real.c.id)
+    query = query.where(events.c.kind.in_(_JUDGED if judged else [EventKind.RECEIVED.value]))
+    nearest = query.order_by(real.c.lane != lane, real.c.created_at.desc(), events.c.number)
+    return connection.execute(nearest.limit(1)).first()
+
+
+def _values(rules: Rules, item: StoredRow, like: StoredRow, created: datetime) -> dict[str, Any]:
+    """The columns of a copy that the model has yet to judge, and its first event."""
+    case_id = intake.new_id(created)
+    text = keyed(rules.secret, "text", item.text)
     event = link(
         rules.secret,
         case_id=case_id,
         number=1,
-        at=now,
+        at=created,
         kind=EventKind.RECEIVED,
-        actor=key_id,
-        body=body,
+        actor=like.key_id,
+        body={"digest": item.body_digest, "text": text, "key_kind": like.key_kind},
         prev_hash=GENESIS,
     )
-    own = {"id": case_id, "external_id": secrets.token_hex(8), "key_id": key_id, "key_kind": kind, "golden": item_id}
-    values = {column.name: getattr(item, column.name) for column in cases.c} | own
-    values |= {"created_at": now, "event_count": 1, "head": event["hash"], "pending": 0, "waiting": 0}
-    values |= place_again(rules, item, replace(facts_of_stored(item), created_at=now))
-    connection.execute(insert(cases).values(**values))
-    connection.execute(insert(events).values(**event))
-    return connection.execute(select(cases).where(cases.c.id == case_id)).one()
+    own = {"id": case_id, "external_id": secrets.token_hex(8), "key_id": like.key_id, "key_kind": like.key_kind}
+    fresh = {"created_at": created, "state": State.RECEIVED.value, "pending": 0, "waiting": 0, "golden": item.id}
+    chain = {"event_count": 1, "head": event["hash"], "first_event": event}
+    placed = place_again(rules, item, replace(facts_of_stored(item), created_at=created))
+    return {column.name: getattr(item, column.name) for column in cases.c} | own | fresh | chain | placed
 
 
 def report(connection: Connection, account_id: str | None) -> GoldenReport:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -34,9 +35,44 @@ def test_a_copy_looks_like_any_case(golden, analyst, noon):
     assert copy.row.key_id == real.row.key_id == "clef"
     assert copy.claimed_through == real.claimed_through == "ordinary"
     assert copy.row.levels == {**real.row.levels, "haine": "probable"}
-    assert [event.kind for event in copy.events] == ["received", "claimed"]
     assert "golden" not in str(copy).lower()
-    assert copy.row.created_at == later
+
+
+def test_its_events_and_moments_are_those_of_a_real_one(golden, classifier, analyst, noon):
+    arrived, judged, later = (noon + timedelta(hours=hours) for hours in (1, 2, 72))
+    golden.receive([NewCase(external_id="récent", text="score=0.65")], source=PLATFORM, now=arrived)
+    golden.score_pending(classifier, now=judged)
+    copy = golden.claim(analyst, now=later)
+    real = golden.claim_case(next(row.id for row in golden.top() if row.external_id == "récent"), analyst, now=later)
+    assert (copy.text, real.text) == ("score=0.8", "score=0.65")
+    assert [(event.kind, event.at, event.actor) for event in copy.events] == [
+        (event.kind, event.at, event.actor) for event in real.events
+    ]
+    assert [event.at for event in copy.events] == [arrived, judged, later]
+    for mine, theirs in zip(copy.events[:2], real.events[:2], strict=True):
+        assert json.loads(mine.body).keys() == json.loads(theirs.body).keys()
+    assert json.loads(copy.events[1].body)["rank"] == copy.row.rank
+    assert (copy.row.created_at, copy.row.lane, copy.row.key_kind) == (arrived, real.row.lane, real.row.key_kind)
+    assert copy.id[:12] == real.id[:12]
+    assert golden.verify_chain().first_bad is None
+
+
+def test_it_is_like_a_case_of_its_own_lane(golden, classifier, analyst, noon):
+    later = noon + timedelta(hours=1)
+    golden.receive([NewCase(external_id="b", text="x")], source=Source("autorité", KeyKind.AUTHORITY), now=later)
+    golden.score_pending(classifier, now=later)
+    copy = golden.claim(analyst, now=later)
+    assert (copy.row.key_id, copy.row.created_at) == ("clef", noon)
+
+
+def test_one_that_the_model_cannot_read_says_so_as_real_ones_do(golden, classifier, analyst, colleague, noon):
+    golden.decide(golden.claim(analyst, now=noon).id, analyst, ILLEGAL, now=noon)
+    golden.add_golden(NewCase(external_id="autre", text="illisible"), LEGAL, SUPERVISOR, now=noon)
+    golden.score_pending(classifier, now=noon)
+    copy = golden.claim(analyst, now=noon)
+    assert [event.kind for event in copy.events] == ["received", "score_failed", "claimed"]
+    assert golden.release(copy.id, analyst, now=noon).state is State.RECEIVED
+    assert golden.verify_chain().first_bad is None
 
 
 def test_each_analyst_gets_an_item_once(golden, analyst, colleague, noon):

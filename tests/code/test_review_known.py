@@ -53,11 +53,11 @@ class TestEqual:
         assert decided in case.events[-1].body
         assert queue.verify_chain().first_bad is None
 
-    def test_it_can_be_contested_and_is_no_source_itself(self, queue, classifier, analyst, decided, noon):
+    def test_it_can_be_contested_and_is_no_source_itself(self, queue, classifier, colleague, decided, noon):
         copy = submit(queue, "copie", now=noon + LATER)
         queue.score_pending(classifier, now=noon + LATER)
         assert queue.appeal(copy, PLATFORM).state is State.APPEALED
-        assert queue.claim(analyst).id == copy
+        assert queue.claim(colleague).id == copy
 
     def test_what_waits_is_closed_once_the_decision_can_no_longer_be_undone(self, queue, classifier, analyst, noon):
         first, second = submit(queue, "a", now=noon), submit(queue, "b", now=noon)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Column, Connection, func, select
 
 from serving.bundle.errors import InputError
 
@@ -47,26 +47,21 @@ def parse_anchor(written: str) -> Anchor:
 
 def missing(connection: Connection, anchor: Anchor) -> BadEvent | None:
     """What the log held when the anchor was made and holds no more; for chains that were verified before."""
-    return _seal_missing(connection, anchor) or _change_missing(connection, anchor)
+    sealed, changes = (seals.c.last_position, seals.c.digest), (policy_changes.c.number, policy_changes.c.hash)
+    if bad := _lost(connection, sealed, (anchor.position, anchor.digest), "sealed events"):
+        return BadEvent("", *bad)
+    bad = _lost(connection, changes, (anchor.change, anchor.change_hash), "policy changes")
+    return BadEvent(CHAIN, *bad) if bad else None
 
 
-def _seal_missing(connection: Connection, anchor: Anchor) -> BadEvent | None:
-    digest = connection.scalar(select(seals.c.digest).where(seals.c.last_position == anchor.position))
-    if digest == anchor.digest or not anchor.position:
+def _lost(
+    connection: Connection, columns: tuple[Column[int], Column[str]], known: tuple[int, str], what: str
+) -> tuple[int, str] | None:
+    """From which number on a chain is not the one known, and why; None when it goes through ``known``."""
+    (numbers, marks), (number, mark) = columns, known
+    if not number or connection.scalar(select(marks).where(numbers == number)) == mark:
         return None
-    end = connection.scalar(select(func.max(seals.c.last_position))) or 0
-    if end < anchor.position:
-        said = f"the anchor knows {anchor.position} sealed events and the log has {end}: its end was cut off"
-        return BadEvent("", end + 1, said)
-    return BadEvent("", anchor.position, "the events up to here are not those that the anchor knows: sealed anew")
-
-
-def _change_missing(connection: Connection, anchor: Anchor) -> BadEvent | None:
-    kept = connection.scalar(select(policy_changes.c.hash).where(policy_changes.c.number == anchor.change))
-    if kept == anchor.change_hash or not anchor.change:
-        return None
-    end = connection.scalar(select(func.max(policy_changes.c.number))) or 0
-    if end < anchor.change:
-        said = f"the anchor knows {anchor.change} policy changes and the log has {end}: the last were cut off"
-        return BadEvent(CHAIN, end + 1, said)
-    return BadEvent(CHAIN, anchor.change, "it is not the policy change that the anchor knows")
+    end = connection.scalar(select(func.max(numbers))) or 0
+    if end < number:
+        return end + 1, f"the anchor knows {number} {what} and the log has {end}: its end was cut off"
+    return number, f"the {what} up to here are not those that the anchor knows"

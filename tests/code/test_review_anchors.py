@@ -71,7 +71,7 @@ def test_events_that_took_the_place_of_others_show(engine, anchor, policy, taxon
     fresh = Queue(engine, policy, taxonomy, SECRET, draw=lambda: 0.999)
     fresh.receive([NewCase(external_id="b", text="un autre")], source=PLATFORM)
     fresh.seal()
-    assert "sealed anew" in fresh.verify_chain(expected=anchor).first_bad.reason
+    assert "sealed events up to here are not those" in fresh.verify_chain(expected=anchor).first_bad.reason
 
 
 def test_the_last_policy_change_cut_off_shows(queue, engine, anchor):
@@ -81,7 +81,7 @@ def test_the_last_policy_change_cut_off_shows(queue, engine, anchor):
     assert (bad.case_id, bad.number) == ("policy", 2)
     assert "knows 2 policy changes and the log has 1" in bad.reason
     queue.rerank("cli")
-    assert "not the policy change" in queue.verify_chain(expected=anchor).first_bad.reason
+    assert "policy changes up to here are not those" in queue.verify_chain(expected=anchor).first_bad.reason
 
 
 @pytest.mark.parametrize("written", ["", "3", "3.abc.2.def", "-1." + "0" * 64 + ".0." + "0" * 64, "x" * 500])

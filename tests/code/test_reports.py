@@ -12,7 +12,9 @@ import pytest
 from serving.bundle import ConfigError, InputError
 from serving.reports.config import load_rules, values
 from serving.reports.figures import bars, number
+from serving.reports.page import page
 from serving.reports.statements import Statement
+from serving.reports.summary import Summary
 from serving.reports.written import Report, Span, write_report
 from serving.review import Account, DecisionForm, KeyKind, NewCase, Queue, Role, Source
 from serving.review.reporting import handled, period
@@ -254,6 +256,19 @@ def test_no_document_holds_a_text_or_the_name_of_a_reporter(busy, rules, tmp_pat
     whole = " ".join(written(kind, busy, rules, tmp_path / "out").values())
     assert whole
     assert "secret" not in whole
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (0, "0 décision en vigueur, dont 0 constat d’illicéité"),
+        (1, "1 décision en vigueur, dont 1 constat d’illicéité"),
+        (2, "2 décisions en vigueur, dont 2 constats d’illicéité"),
+    ],
+)
+def test_the_bilan_counts_one_in_the_singular(noon, count, said):
+    days = {"organisation": "Essai", "since": "hier", "until": "demain"}
+    assert said in page("bilan.html", summary=Summary(noon, noon, count, count, ()), parts=[], **days)
 
 
 def test_rules_that_do_not_fit_the_taxonomy_are_refused(root, policy, taxonomy, tmp_path):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from markupsafe import escape
 from prepared_rows import make_prepared
 from source_twins import make_twins
 from typer.testing import CliRunner
@@ -20,6 +22,7 @@ from training.audit.config import AuditConfig, Bound, load_audit_config
 from training.audit.filed import Filed
 from training.audit.gate import check_gate, outcomes
 from training.audit.groups.mentions import Mentions
+from training.audit.pages.command import again
 from training.audit.pages.page import render
 from training.audit.records import Audit, Request, read_audit
 from training.audit.rows import Columns, own_rows, read_rows
@@ -310,6 +313,38 @@ def test_promotion_asks_the_filed_audit(audited, tiny_bundle, settings, place, t
         promote("gated", version, gate_of(asked, place / "audit" / "audit.json"))
     with pytest.raises(Conflict, match="has no audit"):
         promote("other", other, gate_of(asked))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        Asked(Path("o"), replicates=30),
+        Asked(Path("o"), recipe=Path("configs/une recette.toml"), any_recipe=True, replicates=40),
+        Asked(
+            Path("o"),
+            data=Path("lignes.csv"),
+            columns=Columns(
+                "message", {"haine": "verdict", "toxicite": "toxicite"}, ("ville", "âge"), "fil", "n", "quand"
+            ),
+            suites=(Path("a.csv"), Path("b.csv")),
+            honest=Path("fr.tsv"),
+            queue=Path("file d'attente.parquet"),
+            replicates=30,
+        ),
+    ],
+)
+def test_the_page_tells_the_command_that_makes_it_again(audited, tiny_bundle, asked, monkeypatch):
+    from training.cli import app
+
+    audit = audited[0].model_copy(update={"request": asked.request(), "replicates": asked.replicates})
+    told: list[Asked] = []
+    monkeypatch.setattr(audit_run, "audit", lambda _path, _settings, given: (told.append(given), audited[:2])[1])
+    program, verb, bundle, *options = shlex.split(again(audit))
+    assert (program, verb, bundle) == ("vigie-train", "audit", "BUNDLE")
+    done = CliRunner().invoke(app, [verb, str(tiny_bundle), *options, "--out", "o"], env={"COLUMNS": "200"})
+    assert done.exit_code == 0, done.output
+    assert told == [asked]
+    assert escape(again(audit)) in render(audit, ())
 
 
 def test_the_verb_asks_what_it_was_told_and_prints_the_gate(audited, tiny_bundle, csv, tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ from training.evaluation.tables import LEVEL_TITLES
 from training.pages import render_page, write_page
 
 from . import figures
+from .command import again
 from .figures import AREA_TITLES, RATE_TITLES
 
 DIFFERENCE_TITLES = AREA_TITLES | {"bias": "Calibration"} | RATE_TITLES
@@ -33,7 +34,7 @@ def render(audit: Audit, gate: tuple[BoundOutcome, ...]) -> str:
     return render_page(
         "training.audit.pages",
         "audit.html",
-        {"worst": worst, "told": told},
+        {"worst": worst, "told": told, "again": again},
         a=audit,
         gate=gate,
         figures=figures,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from audit_rows import SECTION, label, learnt, rows_of
@@ -101,6 +103,12 @@ def test_a_mistake_shows_what_its_neighbours_taught_and_hides_their_letters():
     assert [(near.id, near.harmful) for near in hidden["0"]] == [("train-0", False), ("train-2", True)]
     assert [(near.id, near.harmful) for near in hidden["1"]] == [("train-1", None)]
     assert not any(letter.isalnum() for near in hidden["0"] for letter in near.text)
+    alike = dataclasses.replace(rows, ids=["même nom", "même nom"])
+    same = with_neighbours(
+        gravest(alike, "haine", Scored(np.array([0.1, 0.9]), label()), 2, show_text=False),
+        alike, taught, 2, show_text=False,
+    )  # fmt: skip
+    assert [item.neighbours for item in same] == [hidden["1"], hidden["0"]]
     (shown, _) = with_neighbours(mistakes, rows, taught, 1, show_text=True)
     assert "xylophones" in shown.neighbours[0].text
     assert with_neighbours(mistakes, rows, taught, 0, show_text=True) == tuple(mistakes)

@@ -126,6 +126,8 @@ class Mistake(Frozen):
     """A row on which the bundle is gravely wrong."""
 
     key: str
+    #: Place among the rows audited, from 0: names (``--id-column``) may repeat.
+    row: int
     id: str
     groups: tuple[str, ...]
     harmful: bool

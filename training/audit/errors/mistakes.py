@@ -25,6 +25,7 @@ def _mistake(rows: AuditRows, key: str, row: int, score: float, show_text: bool)
     text = rows.texts[row]
     return Mistake(
         key=key,
+        row=row,
         id=rows.ids[row],
         groups=tuple(rows.title(column, group) for column, cells in rows.groups.items() for group in cells[row]),
         harmful=bool(rows.labels[key][row] > 0.5),

@@ -40,8 +40,7 @@ def with_neighbours(
     """``mistakes``, each with at most ``most`` training rows, nearest first."""
     if not mistakes or not most:
         return tuple(mistakes)
-    place = {name: row for row, name in enumerate(rows.ids)}
-    near = nearest([rows.texts[place[item.id]] for item in mistakes], learnt.split.texts, most)
+    near = nearest([rows.texts[item.row] for item in mistakes], learnt.split.texts, most)
     return tuple(
         item.model_copy(update={"neighbours": _told(learnt, line, item.key, show_text)})
         for item, line in zip(mistakes, near, strict=True)

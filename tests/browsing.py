@@ -42,6 +42,7 @@ def served(house: House) -> Iterator[str]:
     """The address of a house over a socket."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
+        listener.listen()  # who comes before the server waits for it instead of being refused
         server = uvicorn.Server(uvicorn.Config(house.app, log_level="warning", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

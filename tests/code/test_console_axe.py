@@ -129,6 +129,8 @@ def read_and_decide(walk: Walk) -> None:
         walk.press(f"Révéler {part}")
         walk.page.get_by_role("button", name=f"Révéler {part}").wait_for(state="detached")
     walk.page.get_by_text("Passages qui pèsent").wait_for()
+    walk.press("Révéler les mots qui diffèrent")
+    walk.page.get_by_text("Mots qui diffèrent").wait_for()
     walk.page.get_by_label("Provocation directe").check()
     walk.page.locator("summary", has_text="Je ne peux pas trancher").click()
     walk.look()

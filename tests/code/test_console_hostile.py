@@ -165,6 +165,7 @@ def test_near_texts_and_the_words_that_differ(visit):
     first, *_ = visit.house.receive(ORDINARY, *near)
     visit.to(f"/console/dossiers/{first}")
     visit.page.get_by_role("button", name="Révéler les mots qui diffèrent").click()
+    visit.page.locator(".differe").first.wait_for()
     assert visit.page.locator(".differe .mot").count() > 10
     visit.check()
 

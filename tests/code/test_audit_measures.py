@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from audit_rows import SECTION, label, rows_of
+from fairlearn.metrics import equalized_odds_ratio
 from sklearn.metrics import roc_auc_score
 
 from serving.bundle import Interval
@@ -104,8 +105,27 @@ def test_gaps_are_fairlearns_over_the_groups_that_are_not_small(table):
         assert by_metric[metric].difference.value == pytest.approx(b[name].value - a[name].value)
         assert by_metric[metric].ratio == pytest.approx(a[name].value / b[name].value)
         assert (by_metric[metric].highest, by_metric[metric].lowest, by_metric[metric].groups) == ("b", "a", 2)
-    odds = by_metric["equalized_odds"].difference.value
-    assert odds == max(by_metric["tpr"].difference.value, by_metric["fpr"].difference.value)
+    odds = by_metric["equalized_odds"]
+    assert odds.difference.value == max(by_metric["tpr"].difference.value, by_metric["fpr"].difference.value)
+    rows, scored, _ = table
+    names = np.array([cell[0] for cell in rows.groups["lieu"]])
+    kept = names != "c"
+    truth, flagged = rows.labels["haine"][kept], scored.scores[kept] >= 0.5
+    expected = equalized_odds_ratio(truth, flagged, sensitive_features=names[kept])
+    assert odds.ratio == pytest.approx(expected)
+
+
+def test_the_ratio_of_equalized_odds_is_the_smaller_of_the_two():
+    """The larger difference is that of true positives, the smaller ratio that of false ones."""
+    sizes = (("a", 1, 90, 100), ("b", 1, 50, 100), ("a", 0, 20, 100), ("b", 0, 1, 100))
+    groups = [name for name, _, _, count in sizes for _ in range(count)]
+    labels = [label for _, label, _, count in sizes for _ in range(count)]
+    scores = [0.9 if row < seen else 0.1 for _, _, seen, count in sizes for row in range(count)]
+    rows, scored = made(groups, labels, scores)
+    found = audit_column(rows, "lieu", rows.members("lieu"), "haine", scored, SECTION)
+    (odds,) = (gap for gap in found.gaps if (gap.level, gap.metric) == ("probable", "equalized_odds"))
+    assert odds.difference.value == pytest.approx(0.4)
+    assert odds.ratio == pytest.approx(0.05)
 
 
 def test_a_row_may_belong_to_several_groups_and_to_none():

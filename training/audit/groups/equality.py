@@ -27,7 +27,8 @@ EQUALIZED_ODDS = "equalized_odds"
 def gaps(part: Part, groups: Sequence[str], found: Measured, section: AuditSection) -> tuple[Gap, ...]:
     """Largest minus smallest rate over ``groups`` (those that are not small), per level; none below two groups.
 
-    Equalized odds is the larger of the differences of true and of false positive rates (Agarwal et al., 2018).
+    Equalized odds is the larger of the differences of true and of false positive rates, and the smaller of their ratios
+    (Agarwal et al., 2018); the highest and lowest groups are those of the difference.
     """
     if len(groups) < 2:
         return ()
@@ -46,7 +47,8 @@ def _of_level(
     widest = max(made[:2], key=lambda gap: gap.difference.value)
     odds = np.maximum(spreads["tpr"], spreads["fpr"])
     interval = _interval(widest.difference.value, odds)
-    return [*made, widest.model_copy(update={"metric": EQUALIZED_ODDS, "difference": interval})]
+    smallest = min((gap.ratio for gap in made[:2] if gap.ratio is not None), default=None)
+    return [*made, widest.model_copy(update={"metric": EQUALIZED_ODDS, "difference": interval, "ratio": smallest})]
 
 
 def metric_frame(part: Part, groups: Sequence[str], threshold: float) -> Any:

@@ -186,6 +186,7 @@ def test_mentions_are_words_whatever_case_and_accents(root):
         (Columns("message", {"hain": "verdict"}), "message,verdict\nx,1\n", "did you mean 'haine'"),
         (Columns("message"), "message,verdict\nx,1\n", "no label column"),
         (Columns("message", {"haine": "verdict"}), "message,verdict\n", "no row"),
+        (Columns("message", {"haine": "verdict"}), "message,verdict\nx, y,1\nz, y,0\n", "more cells than the header"),
         (Columns("message", {"haine": "verdict"}, ("v",)), "message,verdict,v\nx,1,a × b\n", "row 1: v holds ' × '"),
         (Columns("message", {"haine": "verdict"}, ("a × b",)), "message,verdict,a × b\nx,1,c\n", "'a × b' holds"),
     ],
@@ -205,6 +206,19 @@ def test_parquet_gives_the_same_rows(csv, tmp_path):
     assert first.texts == second.texts
     assert first.groups == second.groups
     assert (first.labels["haine"] == second.labels["haine"]).all()
+
+
+def test_whole_numbers_of_a_parquet_stay_whole_and_lists_are_refused(tmp_path):
+    path, columns = tmp_path / "rows.parquet", Columns("message", {"haine": "verdict"}, ("âge",), id="n")
+    table = {"message": ["x", "y"], "verdict": [1, None], "âge": [25.0, None], "autre": [[1], [2]]}
+    exact = pd.array([9007199254740993, None], dtype="Int64")
+    pd.DataFrame(table | {"n": exact}).to_parquet(path)
+    rows = read_rows(path, columns, Mentions(()), {})
+    assert rows.groups["âge"] == [("25",), ()]
+    assert rows.ids == ["9007199254740993", ""]
+    assert rows.labels["haine"].tolist() == [1.0, pytest.approx(float("nan"), nan_ok=True)]
+    with pytest.raises(InputError, match="row 1: autre holds a list; expected one value"):
+        read_rows(path, Columns("message", {"haine": "verdict"}, ("autre",)), Mentions(()), {})
 
 
 def test_counterfactual_sets_differ_by_their_value_alone(settings):

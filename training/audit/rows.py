@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pandas.api.types import is_list_like
 
 from serving.bundle import OUTPUT_KEYS, InputError
 from serving.bundle.errors import nearest
@@ -157,9 +158,10 @@ def read_rows(path: Path, columns: Columns, mentions: Mentions, titles: Mapping[
         InputError: the file is not readable, a column is missing, or a label is neither true, false nor blank; names
             the file, the row and the column, never a text.
     """
-    table = _table(Path(path))
-    labels = dict(columns.labels) or {key: key for key in OUTPUT_KEYS if key in table.columns}
-    _check(path, table, columns, labels)
+    whole = _table(Path(path))
+    labels = dict(columns.labels) or {key: key for key in OUTPUT_KEYS if key in whole.columns}
+    _check(path, whole, columns, labels)
+    table = _written(path, whole[list(dict.fromkeys(_used(columns, labels)))])
     texts = list(table[columns.text])
     return AuditRows(
         name=Path(path).name,
@@ -177,16 +179,49 @@ def read_rows(path: Path, columns: Columns, mentions: Mentions, titles: Mapping[
 
 
 def _table(path: Path) -> pd.DataFrame:
-    """The file as text cells; blank where there is nothing."""
+    """The file as it is: a CSV as text cells, a Parquet with its integers exact where some are missing."""
     try:
         if path.suffix == ".parquet":
-            table = pd.read_parquet(path)
-            return table.map(lambda value: "" if pd.isna(value) else str(value))
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+            return pd.read_parquet(path, dtype_backend="numpy_nullable")
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except OSError as error:
         raise InputError(f"{path}: not readable: {error.strerror or error}; give a CSV or Parquet file") from None
     except (ValueError, pd.errors.ParserError) as error:
         raise InputError(f"{path}: not a UTF-8 CSV or Parquet file ({type(error).__name__})") from None
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes the first cells as the names of the rows
+        raise InputError(f"{path}: rows have more cells than the header; quote the texts that hold a comma")
+    return table
+
+
+def _written(path: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """Every cell as text; blank where there is nothing."""
+    return pd.DataFrame(
+        {
+            column: [_text(path, number, column, value) for number, value in enumerate(table[column], start=1)]
+            for column in table.columns
+        }
+    )
+
+
+def _text(path: Path, number: int, column: str, value: object) -> str:
+    if is_list_like(value):
+        raise InputError(
+            f"{path}: row {number}: {column} holds a list; expected one value, or several groups as text between "
+            f"{SEPARATOR!r}",
+            code="bad_row",
+            pointer=f"/{number}/{column}",
+        )
+    if value is None or value is pd.NA or value != value:
+        return ""
+    if isinstance(value, float | np.floating) and value.is_integer():  # integers with blanks, as pandas keeps them
+        return str(int(value))
+    return str(value)
+
+
+def _used(columns: Columns, labels: Mapping[str, str]) -> list[str]:
+    """Every column that is read, in the order of the options."""
+    singles = (columns.unit, columns.id, columns.time)
+    return [columns.text, *labels.values(), *columns.groups, *(column for column in singles if column)]
 
 
 def _check(path: Path, table: pd.DataFrame, columns: Columns, labels: Mapping[str, str]) -> None:
@@ -197,10 +232,8 @@ def _check(path: Path, table: pd.DataFrame, columns: Columns, labels: Mapping[st
         raise InputError(f"--group-columns: {own[0]!r} is the audit's own column; rename yours")
     if crossing := next((name for name in columns.groups if CROSS in name), None):
         raise InputError(f"--group-columns: {crossing!r} holds {CROSS!r}, the sign of an intersection; rename it")
-    singles = (columns.unit, columns.id, columns.time)
-    given = [columns.text, *labels.values(), *columns.groups, *(column for column in singles if column)]
     known = [str(name) for name in table.columns]
-    for column in given:
+    for column in _used(columns, labels):
         if column not in known:
             raise InputError(
                 f"{path}: column {column!r} is missing{nearest(column, known)}; found {', '.join(known)}",

@@ -125,6 +125,17 @@ def queue(engine, policy: Policy, taxonomy: Taxonomy):
 
 
 @pytest.fixture
+def drawing(engine, policy: Policy, taxonomy: Taxonomy):
+    """A queue that draws every decided case for a second reading, and nothing else by chance."""
+    from serving.review import Queue
+
+    always = {"share": 1.0, "uncertain_share": 1.0}
+    claims = policy.claims.model_copy(update={"audit_share": 0.0, "ordinary_share": 0.0, "golden_share": 0.0})
+    changed = {"second_review": policy.second_review.model_copy(update=always), "claims": claims}
+    return Queue(engine, policy.model_copy(update=changed), taxonomy, SECRET, draw=lambda: 0.5)
+
+
+@pytest.fixture
 def accounts(engine, policy: Policy):
     """Accounts under the shipped rules (five failures, fifteen minutes), with a hash that is quick to make."""
     from argon2 import PasswordHasher

@@ -29,15 +29,6 @@ LONG = "score=0.7 des mots assez nombreux pour que ce texte soit connu"
 
 
 @pytest.fixture
-def drawing(engine, policy, taxonomy):
-    """A queue that draws every decided case for a second reading, and nothing else by chance."""
-    always = {"share": 1.0, "uncertain_share": 1.0}
-    claims = policy.claims.model_copy(update={"audit_share": 0.0, "ordinary_share": 0.0, "golden_share": 0.0})
-    changed = {"second_review": policy.second_review.model_copy(update=always), "claims": claims}
-    return Queue(engine, policy.model_copy(update=changed), taxonomy, SECRET, draw=lambda: 0.5)
-
-
-@pytest.fixture
 def bruno(engine, policy):
     account, _ = Accounts(engine, SECRET, policy.sign_in).create_user("Bruno", Role.ANALYST)
     return account

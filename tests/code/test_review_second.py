@@ -6,23 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from serving.review import Account, DecisionForm, KeyKind, NewCase, Queue, Role, Source, State
+from serving.review import Account, DecisionForm, KeyKind, NewCase, Role, Source, State
 from serving.review.second import alpha
 
 PLATFORM = Source("clef", KeyKind.PLATFORM)
-SECRET = b"a secret for tests, 32 bytes long"
 ILLEGAL = DecisionForm(illegal=True, ground="loi1881.injure", action="notification_hebergeur")
 OTHER = DecisionForm(illegal=True, ground="loi1881.diffamation", action="notification_hebergeur")
 LEGAL = DecisionForm(illegal=False, action="classement_sans_suite")
-
-
-@pytest.fixture
-def drawing(engine, policy, taxonomy):
-    """A queue that draws every decided case for a second reading, and nothing else by chance."""
-    always = {"share": 1.0, "uncertain_share": 1.0}
-    claims = policy.claims.model_copy(update={"audit_share": 0.0, "ordinary_share": 0.0, "golden_share": 0.0})
-    changed = {"second_review": policy.second_review.model_copy(update=always), "claims": claims}
-    return Queue(engine, policy.model_copy(update=changed), taxonomy, SECRET, draw=lambda: 0.5)
 
 
 def decided(queue, classifier, analyst, noon, form=ILLEGAL, name="a", **fields):

@@ -157,12 +157,8 @@ class TestNotes:
         assert [(note.analyst, note.text) for note in queue.notes(held.id)] == [(colleague.id, "à revoir")]
 
     def test_what_the_first_reader_wrote_when_giving_it_back_stays_hidden_from_a_blind_second(
-        self, queue, held, analyst, colleague
+        self, drawing, held, analyst, colleague
     ):
-        rules = queue.rules
-        always = rules.policy.second_review.model_copy(update={"share": 1.0, "uncertain_share": 1.0})
-        policy = rules.policy.model_copy(update={"second_review": always})
-        drawing = Queue(queue.engine, policy, rules.taxonomy, SECRET, draw=rules.draw)
         drawing.release(held.id, analyst, "je penche pour la légalité")
         drawing.claim(analyst)
         drawing.decide(held.id, analyst, LEGAL)

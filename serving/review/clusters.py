@@ -80,6 +80,8 @@ def _why_apart(connection: Connection, rules: Rules, model_id: str, case_id: str
     model, case = _case(connection, model_id), _case(connection, case_id)
     if model.text is None or case.text is None:
         return "its text is erased"
+    if (case.returns_to or case.state) in (State.SECOND_REVIEW, State.APPEALED):
+        return "it is contested or to be read a second time, which somebody does by reading it"
     near = _likeness(model, case)
     if near.similarity < rules.policy.known.similarity:
         return "its text is not near enough"

@@ -206,6 +206,14 @@ class TestProposed:
         with pytest.raises(InputError):
             queue.decide_many([], analyst, ILLEGAL)
 
+    def test_one_that_is_contested_is_read_apart(self, queue, three, analyst, colleague, senior):
+        queue.claim_case(three[1], colleague)
+        queue.decide(three[1], colleague, ILLEGAL)
+        queue.appeal(three[1], PLATFORM)
+        assert "contested" in queue.decide_many(three[:2], analyst, ILLEGAL).peeled[three[1]]
+        queue.claim_case(three[1], senior)
+        assert queue.decide(three[1], senior, ILLEGAL).state is State.CLOSED
+
     def test_another_target_is_another_context(self, queue, classifier, three):
         other = submit(queue, "cible", f"{BASE} score=0.7", target_id="quelqu'un")
         queue.score_pending(classifier)

@@ -308,7 +308,8 @@ def promote(
     model: Annotated[str, typer.Argument(metavar="NAME", help="Registered model.")],
     version: Annotated[str, typer.Argument(metavar="VERSION|ALIAS", help="A number, or challenger.")],
     audit: Annotated[
-        Path | None, typer.Option("--audit", metavar="FILE", help="audit.json (default: the newest one filed).")
+        Path | None,
+        typer.Option("--audit", metavar="FILE", help="audit.json (default: the newest filed of its own rows)."),
     ] = None,
 ) -> None:
     """Make a registered bundle the champion; refused when its check fails or its audit breaks the gate."""

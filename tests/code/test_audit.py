@@ -130,6 +130,7 @@ def test_the_page_is_whole_french_and_holds_no_text(audited):
     for anchor in re.findall(r'href="#(\w+)"', page):
         assert f'id="{anchor}"' in page
     assert page.count("data:image/svg+xml") >= 6
+    assert "la barrière n'en dépend pas" in page
     assert not re.search(r"<script|https?://(?!www\.w3\.org)|<link", page)
     for name in ("audit.html", "audit.json"):
         assert SECRET not in (folder / name).read_text(encoding="utf-8")
@@ -373,5 +374,6 @@ def test_the_verb_asks_what_it_was_told_and_prints_the_gate(audited, tiny_bundle
     done = CliRunner().invoke(app, [str(a) for a in arguments], env={"COLUMNS": "200"})
     assert done.exit_code == 0, done.output
     assert "Barrière de publication" in done.output
+    assert "la barrière n'en dépend pas" in done.output
     labels = {"haine": "verdict", "toxicite": "toxicite"}
     assert asked == [Asked(tmp_path, data=csv, columns=Columns("message", labels, ("ville", "age"), "fil"))]

@@ -20,6 +20,8 @@ _SHOWN = 15
 def show_audit(audit: Audit, gate: Sequence[BoundOutcome], console: Console) -> None:
     """Print the gate and the largest differences."""
     console.print(_gate(gate))
+    if not audit.own_rows:
+        console.print("Ces lignes ne sont pas celles de la recette : la barrière n'en dépend pas.", highlight=False)
     found = [line for table in audit.tables for line in told(table, audit.significance)]
     tested = sum(table.tested for table in audit.tables)
     console.print(f"{len(found)} écarts établis sur {tested} testés, après correction.", highlight=False)

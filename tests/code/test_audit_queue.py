@@ -199,6 +199,20 @@ def test_a_file_of_another_kind_is_refused_in_words(tmp_path, name, content):
         read_queue(tmp_path / "absent.csv")
 
 
+def test_a_cell_that_is_not_as_it_was_written_is_refused_in_words(tmp_path):
+    path = tmp_path / "queue.parquet"
+    for column, value in (("received_at", "31/03/2026 10:00"), ("illegal", "peut-être")):
+        table = pd.read_parquet(export(path))
+        table[column] = value
+        table.to_parquet(path)
+        with pytest.raises(InputError, match="a cell is not what its column holds in an export"):
+            read_queue(path)
+    readings = simulated(tmp_path / "readings.csv")
+    readings.write_text(readings.read_text(encoding="utf-8").replace("des ", "oui, des "), encoding="utf-8")
+    with pytest.raises(InputError, match="more cells than the header"):
+        read_queue(readings)
+
+
 def test_varieties_are_guessed_with_a_measured_quality(root):
     found = Varieties.of(load_cases(root / "datasets/vigie"), 0)
     assert set(TITLES) == set(Register)

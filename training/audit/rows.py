@@ -188,7 +188,16 @@ def _table(path: Path) -> pd.DataFrame:
         raise InputError(f"{path}: not readable: {error.strerror or error}; give a CSV or Parquet file") from None
     except (ValueError, pd.errors.ParserError) as error:
         raise InputError(f"{path}: not a UTF-8 CSV or Parquet file ({type(error).__name__})") from None
-    if not isinstance(table.index, pd.RangeIndex):  # pandas takes the first cells as the names of the rows
+    return unshifted(path, table)
+
+
+def unshifted(path: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """``table``, unless its rows have more cells than the header: pandas then takes the first ones as their names.
+
+    Raises:
+        InputError: they have.
+    """
+    if not isinstance(table.index, pd.RangeIndex):
         raise InputError(f"{path}: rows have more cells than the header; quote the texts that hold a comma")
     return table
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from serving.bundle import InputError, prepare
-from training.audit.rows import SEPARATOR
+from training.audit.rows import SEPARATOR, unshifted
 from training.evaluation.metrics import Array
 
 
@@ -72,7 +72,8 @@ def read_queue(path: Path) -> QueueFile:
     """The rows of ``path``.
 
     Raises:
-        InputError: it is not readable, or is neither of the two kinds; names the file and the columns.
+        InputError: it is not readable, is neither of the two kinds, or a cell is no number or date where one must be;
+            names the file and the columns.
     """
     table = _table(path)
     kind = next((kind for kind, names in _COLUMNS.items() if set(names) <= set(table.columns)), None)
@@ -84,25 +85,35 @@ def read_queue(path: Path) -> QueueFile:
     if not len(table):
         raise InputError(f"{path}: no row; expected at least one")
     read = _exported if kind is Kind.EXPORT else _simulated
-    return QueueFile(path.name, hashlib.sha256(path.read_bytes()).hexdigest(), kind, read(table))
+    try:
+        orders = read(table)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"{path}: a cell is not what its column holds in an {kind}; give the file as it was written, with numbers "
+            "and dates of ISO 8601",
+            code="bad_row",
+        ) from None
+    return QueueFile(path.name, hashlib.sha256(path.read_bytes()).hexdigest(), kind, orders)
 
 
 def _table(path: Path) -> pd.DataFrame:
     try:
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
-        return pd.read_csv(
+        table = pd.read_csv(
             path, keep_default_na=False, dtype={"text": str, "text_id": str, "labels": str, "order": str}
         )
     except OSError as error:
         raise InputError(f"{path}: not readable: {error.strerror or error}; give a file of the queue") from None
     except (ValueError, pd.errors.ParserError) as error:
         raise InputError(f"{path}: not a UTF-8 CSV or Parquet file ({type(error).__name__})") from None
+    return unshifted(path, table)
 
 
 def _exported(table: pd.DataFrame) -> tuple[QueueRows, ...]:
     first = table["first_decided_at"] if "first_decided_at" in table else table["decided_at"]
-    waited = (pd.to_datetime(first, utc=True) - pd.to_datetime(table["received_at"], utc=True)).dt.total_seconds() / 60
+    first, received = (pd.to_datetime(moments, utc=True, format="ISO8601") for moments in (first, table["received_at"]))
+    waited = (first - received).dt.total_seconds() / 60
     read = np.asarray(table["readings"] > 0, dtype=np.float64)
     overturned = table["overturned"] if "overturned" in table else pd.Series(np.nan, index=table.index)
     rows = QueueRows(

@@ -22,6 +22,7 @@ from serving.review.work import Done, done_by
 
 from . import words
 from .desk import Desk
+from .typography import NBSP
 
 DAYS = 7
 #: Fewer answers to golden items than this say nothing of anybody.
@@ -119,7 +120,7 @@ def figures(today: Line, days: Sequence[Line], done: Done, pace: Pace) -> list[t
         (words.number(sum(day.decided for day in days)), f"en {DAYS} jours"),
         (words.number(done.spared), f"{words.noun(done.spared, 'lecture épargnée', 'lectures épargnées')} à d’autres"),
         (words.number(today.words), words.noun(today.words, "mot lu aujourd’hui", "mots lus aujourd’hui")),
-        (f"{pace.grave_today}{words.NBSP}/{words.NBSP}{pace.grave_per_day}", "textes graves aujourd’hui"),
+        (f"{pace.grave_today}{NBSP}/{NBSP}{pace.grave_per_day}", "textes graves aujourd’hui"),
     ]
 
 

@@ -24,6 +24,7 @@ from serving.review.oversight import Load, Overview, overview
 from . import words
 from .desk import HOME, Desk, field
 from .sentences import sentence
+from .typography import NBSP
 from .views import RowView
 
 WATCHERS = (Role.SUPERVISOR, Role.ADMIN)
@@ -130,7 +131,7 @@ def figures(seen: Overview, now: datetime) -> list[tuple[str, str, str]]:
         (words.number(len(seen.held)), "en cours de lecture", "calm"),
         (words.number(near), "échéance proche", "near" if near else "calm"),
         (words.number(past), "échéance dépassée", "past" if past else "calm"),
-        (words.number(sum(lane.long for lane in seen.lanes)), f"depuis plus de 24{words.NBSP}h", "calm"),
+        (words.number(sum(lane.long for lane in seen.lanes)), f"depuis plus de 24{NBSP}h", "calm"),
     ]
 
 

@@ -14,6 +14,7 @@ from serving.review import Account, Case, CaseRow, EventKind, Likeness, Note, St
 from serving.review.records import COMPLAINT, WAITING_STATES
 
 from . import keys, words
+from .typography import NBSP
 
 _FAMILY_TITLES = {"": "Autres qualifications"}
 #: What may happen to a decided case without moving it.
@@ -159,7 +160,7 @@ class Words:
 
     def clock(self, at: datetime) -> str:
         """The hour on the analysts' clock."""
-        return at.astimezone(self.policy.zone).strftime(f"%H{words.NBSP}h{words.NBSP}%M")
+        return at.astimezone(self.policy.zone).strftime(f"%H{NBSP}h{NBSP}%M")
 
     def _deadline(self, row: CaseRow, now: datetime) -> Deadline | None:
         if row.state in (State.DECIDED, State.CLOSED):

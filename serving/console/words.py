@@ -7,8 +7,7 @@ from datetime import date, datetime, timedelta
 from serving.bundle import FAMILIES, LEVELS, at_least, family_of
 from serving.priority import LEVEL_WORDS as LEVEL_WORDS
 
-from .typography import NBSP as NBSP
-from .typography import THIN as THIN
+from .typography import NBSP, THIN
 
 LANE_WORDS = {
     "authority": "Injonction d’une autorité",

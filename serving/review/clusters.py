@@ -12,7 +12,7 @@ from serving.bundle.errors import Conflict, InputError, NotFound
 from . import claims, handling
 from .bodies import DecisionForm
 from .database import reading, writing
-from .known import candidates, nearness, similarity
+from .known import candidates, nearness, similarities
 from .places import Rules
 from .records import Account, Bulk, Likeness, State, no_case
 from .tables import StoredRow, cases
@@ -27,12 +27,13 @@ def near_duplicates(connection: Connection, rules: Rules, case_id: str, limit: i
     if own.text is None:
         return []
     rows = candidates(connection, case_id)
-    alike = {row.id: similarity(own.text, row.text) for row in rows}
+    found = similarities(own.text, (row.text for row in rows))
+    alike = {row.id: likeness for row, likeness in zip(rows, found, strict=True)}
     near = [row for row in rows if alike[row.id] >= rules.policy.known.similarity]
     # Only what is shown is compared word by word.
     nearest = sorted(near, key=lambda row: (-alike[row.id], row.id))[:limit]
-    found = [_likeness(own, row) for row in nearest]
-    return sorted(found, key=lambda likeness: (-likeness.similarity, likeness.risky, likeness.row.id))
+    told = [_likeness(own, row) for row in nearest]
+    return sorted(told, key=lambda likeness: (-likeness.similarity, likeness.risky, likeness.row.id))
 
 
 def cluster(connection: Connection, rules: Rules, case_id: str, limit: int) -> list[Likeness]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import SequenceMatcher
@@ -129,8 +129,13 @@ def nearness(one: str, other: str) -> Nearness:
 
 def similarity(one: str, other: str) -> float:
     """Jaccard index of character shingles, from 0 to 1."""
-    first, second = _shingles(one), _shingles(other)
-    return len(first & second) / len(first | second)
+    return similarities(one, [other])[0]
+
+
+def similarities(one: str, others: Iterable[str]) -> list[float]:
+    """``similarity`` to each of the others."""
+    first = _shingles(one)
+    return [len(first & second) / len(first | second) for second in map(_shingles, others)]
 
 
 def _changes(here: Sequence[str], there: Sequence[str]) -> Iterator[tuple[Sequence[str], Sequence[str]]]:

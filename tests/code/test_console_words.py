@@ -10,13 +10,14 @@ from serving.bundle import LEVELS
 from serving.bundle.errors import BundleError, Conflict, Forbidden, InputError, NotFound, Unavailable
 from serving.console import words
 from serving.console.sentences import sentence
+from serving.console.typography import NBSP, THIN
 from serving.review import EventKind, Role, State
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 
 def plain(text: str) -> str:
-    return text.replace(words.NBSP, " ").replace(words.THIN, " ")
+    return text.replace(NBSP, " ").replace(THIN, " ")
 
 
 @pytest.mark.parametrize(
